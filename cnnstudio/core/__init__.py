@@ -1,0 +1,1 @@
+"""Shared vocabulary: configuration, events, control and errors. Neither torch nor Qt."""

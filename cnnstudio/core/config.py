@@ -1,0 +1,210 @@
+"""The configuration of a run: frozen, checked, and kept as TOML beside the run."""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cnnstudio.core.errors import InputError, did_you_mean
+
+Auto = Literal["auto"]
+Padding = Literal["same", "valid", "reflect", "replicate", "circular"]
+TransferMode = Literal["scratch", "freeze", "finetune", "freeze_then_finetune"]
+Optimizer = Literal["adamw", "sgd"]
+Schedule = Literal["onecycle", "constant"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+MemoryFormat = Literal["auto", "contiguous", "channels_last"]
+
+
+class _Section(BaseModel):
+    """A group of keys; frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DataConfig(_Section):
+    """Which images, at what size, and how they reach the network.
+
+    Attributes:
+        folder: A tree `folder/class/image`; empty until the user has chosen one.
+        image_size: Side of the square input in pixels; `auto` is the architecture's own.
+        val_fraction: Share of each class that is kept for validation where the folder has no split of its own.
+        batch_size: Images in a step.
+        augment: Whether training images are shifted and mirrored at random.
+    """
+
+    folder: str = ""
+    image_size: Annotated[int, Field(ge=8, le=2048)] | Auto = "auto"
+    val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    augment: bool = True
+
+
+class ModelConfig(_Section):
+    """Which network and how its switches stand.
+
+    Attributes:
+        arch: A name in the registry of architectures.
+        padding: `same` pads with zeros, `valid` not at all, the others fill the border from the image.
+        dropout2d: Probability that a whole feature map is dropped.
+        batchnorm: Whether BatchNorm2d follows each convolution (which then has no bias).
+        pretrained: Whether to start from pretrained weights where `transfer.mode` is not `scratch`.
+    """
+
+    arch: str = "compact"
+    padding: Padding = "same"
+    dropout2d: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batchnorm: bool = True
+    pretrained: bool = True
+
+
+class TransferConfig(_Section):
+    """What is kept from pretrained weights.
+
+    Attributes:
+        mode: `scratch` starts from random weights; `freeze` trains the last stages only; `finetune` trains all;
+            `freeze_then_finetune` does one after the other.
+        train_last: How many stages, counted from the head, learn while the rest is frozen.
+    """
+
+    mode: TransferMode = "scratch"
+    train_last: Annotated[int, Field(ge=1, le=1000)] = 1
+
+
+class TrainConfig(_Section):
+    """How long and how fast the network learns.
+
+    Attributes:
+        epochs: Passes over the training images.
+        lr: Peak learning rate; `auto` depends on the optimizer and on `transfer.mode`.
+        optimizer: `adamw` or `sgd` (with Nesterov momentum 0.9).
+        schedule: `onecycle` (Smith and Topin, 2018) or `constant`.
+        label_smoothing: Share of the target spread over all classes (Szegedy et al., 2016).
+        seed: Decides split, initial weights, order and augmentation.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
+    lr: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "onecycle"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class ComputeConfig(_Section):
+    """Where and in which arithmetic the run computes.
+
+    Attributes:
+        device: `auto`, or a torch device such as `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`.
+        precision: Arithmetic of the convolutions; weights stay float32.
+        memory_format: Layout of images and weights.
+        deterministic: Use deterministic algorithms only (slower, repeatable on the same machine).
+    """
+
+    device: str = "auto"
+    precision: Precision = "auto"
+    memory_format: MemoryFormat = "auto"
+    deterministic: bool = False
+
+
+class Config(_Section):
+    """Everything that decides a run."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    transfer: TransferConfig = TransferConfig()
+    train: TrainConfig = TrainConfig()
+    compute: ComputeConfig = ComputeConfig()
+
+    def replace(self, key: str, value: object) -> Self:
+        """Return a copy in which `key` (`section.name`) has another value, checked.
+
+        Raises:
+            InputError: The key is unknown or the value is not allowed.
+        """
+        tree = self.model_dump()
+        _put(tree, key, value)
+        return type(self).parse(tree)
+
+    @classmethod
+    def parse(cls, tree: Mapping[str, Any], *, source: object = "") -> Self:
+        """Check a nested mapping as TOML gives it.
+
+        Raises:
+            InputError: A key is unknown (the nearest legal one is named) or a value is not allowed.
+        """
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            raise _as_input_error(error, source) from None
+
+    def to_toml(self) -> str:
+        """Return the configuration as TOML, every key spelled out."""
+        return tomli_w.dumps(self.model_dump())
+
+
+def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
+    """Read a TOML file, if there is one, and apply `key=value` overrides.
+
+    Args:
+        path: The file, or None to start from the defaults.
+        overrides: Such as `train.epochs=3`; values are read as TOML, and as plain text where that fails.
+
+    Raises:
+        InputError: The file cannot be read, or a key or value is wrong.
+    """
+    tree: dict[str, Any] = {}
+    if path is not None:
+        try:
+            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            reason = (error.strerror or "cannot be read").lower()
+            raise InputError(f"config file: {reason}", where=path, remedy="check the path") from None
+        except ValueError as error:
+            raise InputError(f"config file is not TOML: {error}", where=path, remedy="mend that line") from None
+    for override in overrides:
+        key, found, text = override.partition("=")
+        if not found:
+            raise InputError(f"--set {override}", remedy="write it as key=value, such as train.epochs=3")
+        _put(tree, key.strip(), _value(text.strip()))
+    return Config.parse(tree, source=path or "")
+
+
+def config_keys() -> tuple[str, ...]:
+    """Return all keys as `section.name`, in the order in which they are written."""
+    return tuple(f"{section}.{name}" for section, values in Config().model_dump().items() for name in values)
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return text
+
+
+def _put(tree: dict[str, Any], key: str, value: object) -> None:
+    if key not in config_keys():
+        raise InputError(f"unknown key {key}", remedy=did_you_mean(key, config_keys()))
+    section, name = key.split(".")
+    group = tree.setdefault(section, {})
+    if not isinstance(group, dict):
+        raise InputError(f"{section} is a single value", remedy=f"write it as a table [{section}]")
+    group[name] = value
+
+
+def _as_input_error(error: ValidationError, source: object) -> InputError:
+    first = error.errors(include_url=False, include_context=False)[0]
+    # A union adds the name of the branch that failed ("int", "literal['auto']"): a key has two parts at most.
+    key = ".".join(str(part) for part in first["loc"][:2])
+    if first["type"] == "extra_forbidden":
+        legal = config_keys() if "." in key else tuple(Config.model_fields)
+        return InputError(f"unknown key {key}", where=source, remedy=did_you_mean(key, legal))
+    accepted = [
+        str(each["msg"]).removeprefix("Input should be ")
+        for each in error.errors()
+        if each["loc"][:2] == first["loc"][:2]
+    ]
+    return InputError(f"{key} cannot be {first['input']!r}", where=source, remedy="use " + " or ".join(accepted))

@@ -1,0 +1,196 @@
+"""What a run reports while it runs.
+
+Scalars are small, kept in `events.jsonl`, and never lost on their way to a listener. Pictures are large, only for
+whoever is looking, and only the latest of a kind matters.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from cnnstudio.core.config import Config
+
+EndReason = Literal["finished", "stopped", "failed"]
+
+
+class _Scalar(BaseModel):
+    """A small event that is written to disk; its numbers are finite, so that every line is standard JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class SetAside(BaseModel):
+    """An image that the run does without.
+
+    Attributes:
+        path: The file.
+        reason: Why, as a clause: `truncated after 4,096 bytes`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: str
+    reason: str
+
+
+class RunStarted(_Scalar):
+    """The run knows its data, its network and its device.
+
+    Attributes:
+        run: The run folder.
+        config: The configuration with every `auto` resolved.
+        device: What computes, in words: `CPU · float32`.
+        precision: The arithmetic really used.
+        classes: Class names in the order of the logits.
+        train_images: Number of training images.
+        val_images: Number of validation images.
+        set_aside: Images that cannot be used.
+        layers: Names of the layers whose feature maps can be watched.
+        steps_per_epoch: Optimizer steps in an epoch.
+        parameters: Number of parameters.
+        trainable: Number of parameters that learn in the first phase.
+        weights: Where the initial weights come from, in words.
+    """
+
+    event: Literal["run_started"] = "run_started"
+    run: str
+    config: Config
+    device: str
+    precision: str
+    classes: tuple[str, ...]
+    train_images: int
+    val_images: int
+    set_aside: tuple[SetAside, ...] = ()
+    layers: tuple[str, ...] = ()
+    steps_per_epoch: int
+    parameters: int
+    trainable: int
+    weights: str
+
+
+class Phase(_Scalar):
+    """What the run does now, in words.
+
+    Attributes:
+        text: `Reading 1,741 images`.
+        done: How much of it is done, from 0 to 1; None where that is not known.
+    """
+
+    event: Literal["phase"] = "phase"
+    text: str
+    done: float | None = None
+
+
+class StepEnded(_Scalar):
+    """Some optimizer steps are done.
+
+    Attributes:
+        step: Steps since the start of the run.
+        epoch: Position in epochs, fractional.
+        loss: Mean training loss over the steps since the last such event.
+        accuracy: Training accuracy over the same steps.
+        lr: Learning rate of the head.
+        images_per_second: Over the same steps.
+    """
+
+    event: Literal["step"] = "step"
+    step: int
+    epoch: float
+    loss: float
+    accuracy: float
+    lr: float
+    images_per_second: float
+
+
+class EpochEnded(_Scalar):
+    """An epoch is done and validated.
+
+    Attributes:
+        epoch: Epochs done, counted from 1.
+        train_loss: Mean over the epoch.
+        train_accuracy: Share of training images that were classified right while they were learnt.
+        val_loss: Mean over the validation images.
+        val_accuracy: Share of validation images that are classified right.
+        images_per_second: Training images a second, without validation.
+        seconds: Duration of the epoch with validation.
+        best: Whether no earlier epoch had a higher `val_accuracy`.
+        seconds_left: Estimate for the epochs that remain.
+    """
+
+    event: Literal["epoch"] = "epoch"
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    images_per_second: float
+    seconds: float
+    best: bool
+    seconds_left: float
+
+
+class Warned(_Scalar):
+    """Something the user should know; the run goes on.
+
+    Attributes:
+        text: One sentence.
+        path: The file concerned, if there is one.
+    """
+
+    event: Literal["warning"] = "warning"
+    text: str
+    path: str = ""
+
+
+class RunEnded(_Scalar):
+    """The run is over.
+
+    Attributes:
+        reason: `finished`, `stopped` (by request) or `failed`.
+        best_val_accuracy: Of the weights that were kept; None if no epoch was completed.
+        best_epoch: The epoch of those weights, counted from 1.
+        seconds: Since the start.
+        run: The run folder.
+        message: Why it failed and what to do; empty otherwise.
+    """
+
+    event: Literal["run_ended"] = "run_ended"
+    reason: EndReason
+    best_val_accuracy: float | None
+    best_epoch: int | None = None
+    seconds: float
+    run: str
+    message: str = ""
+
+
+Scalar = Annotated[
+    RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded,
+    Field(discriminator="event"),
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureMaps:
+    """What one layer answers to the preview image.
+
+    Attributes:
+        layer: Name of the layer.
+        shape: `(C, H, W)` of the layer's output.
+        tiles: `(C, h, w)` uint8, each map scaled from its own minimum to its own maximum.
+        image: Path of the preview image.
+        probabilities: `(classes,)` float32, the network's present answer to that image.
+        step: Optimizer steps done.
+    """
+
+    layer: str
+    shape: tuple[int, int, int]
+    tiles: NDArray[np.uint8]
+    image: str
+    probabilities: NDArray[np.float32]
+    step: int
+
+
+Event = RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded | FeatureMaps

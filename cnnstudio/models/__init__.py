@@ -1,0 +1,1 @@
+"""The networks: torch.nn modules with switches, and what is known about them."""

@@ -1,0 +1,1 @@
+"""Hosting a run: mailbox, sinks and run folders. No Qt."""
