@@ -1,0 +1,104 @@
+"""All images of a catalogue as one array of pixels: decoded once, in threads, kept in memory or in a mapped file."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import SetAside
+from cnnstudio.data.images import Pixels, UnreadableImageError, read_image
+from cnnstudio.data.parallel import in_threads
+from cnnstudio.data.scan import Catalog
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageStore:
+    """The readable images of a catalogue.
+
+    Attributes:
+        catalog: The catalogue without the images that could not be read.
+        pixels: `(N, side, side, 3)` uint8 RGB, in the order of `catalog.images`.
+    """
+
+    catalog: Catalog
+    pixels: Pixels
+
+    @property
+    def labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """`(N,)` int64, the class of each image."""
+        return np.array([image.label for image in self.catalog.images], dtype=np.int64)
+
+
+def read_catalog(
+    catalog: Catalog,
+    side: int,
+    *,
+    progress: Callable[[int], None] = lambda _: None,
+    memory_budget: int | None = None,
+    threads: int | None = None,
+) -> ImageStore:
+    """Decode every image of a catalogue; what cannot be read is set aside and named.
+
+    Args:
+        catalog: What `scan` found.
+        side: Side of the square images in pixels.
+        progress: Called on this thread with the number of images done; may raise to give up.
+        memory_budget: Bytes of memory for the pixels, a quarter of what is free unless given; beyond that they go to
+            a temporary file that is mapped into memory.
+        threads: Decoding threads, one a core unless given. Pillow decodes without holding the interpreter lock.
+
+    Raises:
+        InputError: Too few images can be read, or the disk has no room for the mapped file.
+    """
+    pixels = _allocate(len(catalog.images), side, memory_budget)
+    unreadable: list[SetAside] = []
+    good = np.ones(len(catalog.images), dtype=bool)
+
+    def read(index: int) -> str:
+        try:
+            pixels[index] = read_image(catalog.images[index].path, side)
+        except UnreadableImageError as error:
+            return str(error)
+        return ""
+
+    for index, reason in enumerate(in_threads(read, range(len(catalog.images)), threads=threads)):
+        if reason:
+            good[index] = False
+            unreadable.append(SetAside(path=str(catalog.images[index].path), reason=reason))
+        progress(index + 1)
+    if not unreadable:
+        return ImageStore(catalog, pixels)
+    rest = catalog.without(unreadable)
+    kept = {str(image.path) for image in rest.images}
+    keep = [index for index, image in enumerate(catalog.images) if good[index] and str(image.path) in kept]
+    for new, old in enumerate(keep):  # in place: a copy would need the memory twice
+        if new != old:
+            pixels[new] = pixels[old]
+    return ImageStore(rest, pixels[: len(keep)])
+
+
+def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
+    shape = (count, side, side, 3)
+    size = count * side * side * 3
+    budget = psutil.virtual_memory().available // 4 if memory_budget is None else memory_budget
+    if size <= budget:
+        return np.empty(shape, dtype=np.uint8)
+    free = psutil.disk_usage(tempfile.gettempdir()).free
+    if size > free * 0.9:
+        raise InputError(
+            f"{count:,} images of {side} × {side} pixels need {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            where=tempfile.gettempdir(),
+            remedy="choose a smaller data.image_size or make room",
+        )
+    handle, name = tempfile.mkstemp(prefix="cnnstudio-", suffix=".pixels")
+    try:
+        os.close(handle)
+        return np.memmap(name, dtype=np.uint8, mode="w+", shape=shape)
+    finally:
+        if os.name == "posix":  # the mapping lives on without its name, and vanishes with the process
+            Path(name).unlink()
