@@ -1,0 +1,19 @@
+"""The one command: it opens the window, or hands over to a headless command."""
+
+import sys
+
+from cnnstudio import cli
+
+
+def main() -> int:
+    """Run `cnnstudio` with the arguments of this process and return the exit code."""
+    arguments = sys.argv[1:]
+    if arguments and (arguments[0] in cli.COMMANDS or arguments[0] in {"-h", "--help", "--version"}):
+        return cli.main(arguments)
+    from cnnstudio.gui import app  # headless commands do without Qt
+
+    return app.main(arguments[1:] if arguments[:1] == ["gui"] else arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,275 @@
+"""The headless commands. With `--json`, stdout carries one JSON object a line and nothing else."""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import cnnstudio
+from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.control import Control
+from cnnstudio.core.errors import InputError
+
+DONE: Final = 0
+FAILED: Final = 1
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        options = _parser().parse_args(arguments)
+        code: int = options.run(options)
+    except InputError as error:
+        print(f"cnnstudio: {error.one_line()}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("cnnstudio: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+    return code
+
+
+def _train(options: argparse.Namespace) -> int:
+    from cnnstudio.engine.trainer import train
+    from cnnstudio.runtime.sinks import JsonSink, terminal_sink
+
+    config = _config(options)
+    control = Control()
+    with _stop_on_ctrl_c(control):
+        if options.json:
+            ended = train(config, JsonSink(sys.stdout), control, out=options.out)
+        else:
+            with terminal_sink() as sink:
+                ended = train(config, sink, control, out=options.out)
+    if ended.reason == "stopped":
+        return INTERRUPTED
+    return DONE if ended.reason == "finished" else FAILED
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from cnnstudio.data.images import UnreadableImageError
+    from cnnstudio.engine.evaluate import load_model
+
+    model = load_model(options.run_folder, device=options.device)
+    code = DONE
+    for path in options.images:
+        try:
+            prediction = model.predict(path)
+        except UnreadableImageError as error:
+            print(f"cnnstudio: {error} [{path}]: choose another image", file=sys.stderr)
+            code = BAD_INPUT
+            continue
+        top = prediction.top(options.top)
+        if options.json:
+            _line({"path": str(path), "top": [{"class": name, "probability": share} for name, share in top]})
+        else:
+            print(f"{path}: " + ", ".join(f"{name} {share:.1%}" for name, share in top))
+    return code
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from cnnstudio.data.survey import survey
+
+    config = _config(options)
+    found = survey(Path(config.data.folder), val_fraction=config.data.val_fraction, seed=config.train.seed)
+    counts = found.counts()
+    if options.json:
+        for each in counts:
+            _line({"class": each.name, "train": each.train, "val": each.val, "test": each.test})
+        for aside in found.catalog.set_aside:
+            _line({"set_aside": aside.path, "reason": aside.reason})
+        return DONE
+    _table(
+        ("class", "train", "val", "test"),
+        [(each.name, f"{each.train:,}", f"{each.val:,}", f"{each.test:,}") for each in counts],
+    )
+    for aside in found.catalog.set_aside:
+        print(f"set aside: {aside.path}: {aside.reason}")
+    return DONE
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from cnnstudio.data.samples import sample, write_sample
+
+    known = sample(options.name)
+    folder = write_sample(options.name, options.folder)
+    if options.json:
+        _line({"sample": known.name, "folder": str(folder), "images": known.images, "classes": list(known.classes)})
+    else:
+        print(f"{known.images:,} images of {len(known.classes)} classes are in {folder}")
+        extra = "".join(f" --set {each}" for each in known.settings)
+        print(f"Train on them: cnnstudio train --data {folder} --out RUN{extra}")
+    return DONE
+
+
+def _models(options: argparse.Namespace) -> int:
+    from cnnstudio.models.registry import cards
+
+    if options.json:
+        for card in cards():
+            fields = ("name", "title", "family", "year", "paper", "idea", "image_size", "parameters", "pretrained")
+            _line({field: getattr(card, field) for field in fields})
+        return DONE
+    _table(
+        ("name", "year", "parameters", "image size", "pretrained"),
+        [
+            (card.name, str(card.year), f"{card.parameters:,}", str(card.image_size), card.pretrained or "no")
+            for card in cards()
+        ],
+    )
+    return DONE
+
+
+def _describe(options: argparse.Namespace) -> int:
+    import torch
+
+    from cnnstudio.models import registry
+    from cnnstudio.models.create import create
+    from cnnstudio.models.summary import summarise
+
+    config = _config(options)
+    card = registry.card(config.model.arch)
+    side = card.image_size if config.data.image_size == "auto" else config.data.image_size
+    with torch.device("meta"):
+        network, _ = create(config, classes=options.classes, load=False)
+        summary = summarise(network, image_size=side)
+    if options.json:
+        for row in summary.rows:
+            _line(asdict(row))
+        return DONE
+    _table(
+        ("name", "type", "output", "parameters", "FLOPs", "receptive field", ""),
+        [
+            (
+                row.name,
+                f"{row.type} {row.detail}".strip(),
+                " × ".join(map(str, row.output_shape)),
+                f"{row.parameters:,}",
+                f"{row.flops:,}",
+                f"{row.receptive_field:,}",
+                "frozen" if row.frozen else row.note,
+            )
+            for row in summary.rows
+        ],
+    )
+    print(
+        f"{card.title}: {summary.parameters:,} parameters, {summary.trainable:,} learn; {summary.flops:,} FLOPs an image "
+        f"of {side} × {side}; smallest input {summary.minimum_size} × {summary.minimum_size}"
+    )
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from cnnstudio.engine.doctor import examine
+
+    findings = examine()
+    for each in findings:
+        if options.json:
+            _line(asdict(each))
+        else:
+            print(f"{'ok  ' if each.ok else 'FAIL'}  {each.subject:<14} {each.finding}")
+    return DONE if all(each.ok for each in findings) else FAILED
+
+
+COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
+    "train": (_train, "train a network on a folder of images"),
+    "predict": (_predict, "ask a trained network about images"),
+    "scan": (_scan, "count the classes of a folder and name what cannot be read"),
+    "sample": (_sample, "write a sample data set"),
+    "models": (_models, "list the architectures"),
+    "describe": (_describe, "list the layers of a network"),
+    "doctor": (_doctor, "examine this installation"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message, remedy=f"see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="cnnstudio",
+        description="Understand, train and fine-tune convolutional networks. Without a command: open the window.",
+    )
+    parser.add_argument("--version", action="version", version=f"cnnstudio {cnnstudio.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    made: dict[str, argparse.ArgumentParser] = {}
+    for name, (run, words) in COMMANDS.items():
+        made[name] = commands.add_parser(name, help=words, description=words.capitalize() + ".")
+        made[name].set_defaults(run=run)
+        made[name].add_argument("--json", action="store_true", help="one JSON object a line on stdout")
+    commands.add_parser("gui", help="open the window: gui [PATH] [--start] [--screenshot PNG] [--quit-after SECONDS]")
+    for name in ("train", "describe"):
+        made[name].add_argument("config", nargs="?", type=Path, metavar="CONFIG.toml", help="settings to start from")
+    for name in ("train", "describe", "scan"):
+        made[name].add_argument(
+            "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="change one setting"
+        )
+    made["train"].add_argument("--data", metavar="DIR", help="the image folder: one folder for each class")
+    made["train"].add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder to make")
+    made["describe"].add_argument("--classes", type=int, default=1000, help="number of classes (default: 1000)")
+    made["scan"].add_argument("data", metavar="DIR")
+    made["predict"].add_argument("run_folder", type=Path, metavar="RUN")
+    made["predict"].add_argument("images", type=Path, nargs="+", metavar="IMAGE")
+    made["predict"].add_argument("--top", type=int, default=3, help="how many classes to name (default: 3)")
+    made["predict"].add_argument("--device", default="auto")
+    made["sample"].add_argument("name", metavar="NAME")
+    made["sample"].add_argument("folder", type=Path, metavar="DIR")
+    return parser
+
+
+def _config(options: argparse.Namespace) -> Config:
+    overrides = list(options.overrides)
+    config = load_config(getattr(options, "config", None), overrides)
+    if getattr(options, "data", None):
+        config = config.replace("data.folder", options.data)
+    return config
+
+
+@contextlib.contextmanager
+def _stop_on_ctrl_c(control: Control) -> Iterator[None]:
+    """Let the first Ctrl-C stop the run after its present step; a second one interrupts at once."""
+
+    def stop(_signal: int, _frame: Any) -> None:
+        if control.stopping:
+            raise KeyboardInterrupt
+        control.stop()
+        print("Stopping after this step … (Ctrl-C again to interrupt at once)", file=sys.stderr)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _line(value: dict[str, Any]) -> None:
+    print(json.dumps(value), flush=True)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print columns: words to the left, numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column, name in enumerate(head):
+        numeric = all(row[column].replace(",", "").isdigit() for row in rows)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

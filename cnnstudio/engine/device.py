@@ -1,0 +1,171 @@
+"""The one seam to devices: which one computes, in what arithmetic and layout, and how to say so."""
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import psutil
+import torch
+from torch import Tensor, nn
+
+from cnnstudio.core.config import ComputeConfig
+from cnnstudio.core.errors import InputError
+
+ResolvedPrecision = Literal["float32", "bfloat16", "float16"]
+
+_SHORT: Final[dict[ResolvedPrecision, str]] = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """Where and how a run computes.
+
+    Attributes:
+        device: The device of network and images.
+        name: The device in words, such as `NVIDIA GeForce RTX 4070`.
+        precision: Arithmetic of convolutions and matrix products; weights stay float32.
+        memory_format: Layout of `(N, C, H, W)` tensors.
+    """
+
+    device: torch.device
+    name: str
+    precision: ResolvedPrecision
+    memory_format: torch.memory_format
+
+    @property
+    def label(self) -> str:
+        """Device and arithmetic as the device chip shows them: `CUDA · RTX 4070 · bf16`."""
+        kind = self.device.type.upper()
+        parts = [kind] if self.device.type in {"cpu", "mps"} else [kind, self.name]
+        return " · ".join([*parts, _SHORT[self.precision]])
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which forward passes run."""
+        if self.precision == "float32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
+
+    def place(self, network: nn.Module) -> None:
+        """Move a network to the device and into the memory format."""
+        network.to(self.device).to(memory_format=self.memory_format)
+
+    def images(self, pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Bring a batch of pixels to the device as the network wants it.
+
+        Args:
+            pixels: `(B, S, S, 3)` uint8 on the CPU.
+            mean: `(3, 1, 1)` float32 on the device, in units of [0, 1].
+            std: The same for the standard deviation.
+
+        Returns:
+            `(B, 3, S, S)` float32 on the device, normalised.
+        """
+        on_device = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        scaled = on_device.to(torch.float32).div_(255.0).sub_(mean).div_(std)
+        return scaled.contiguous(memory_format=self.memory_format)
+
+
+def resolve(config: ComputeConfig, *, depthwise: bool = False) -> Compute:
+    """Turn every `auto` into what this machine does best.
+
+    Args:
+        config: The wishes.
+        depthwise: Whether the network has depthwise convolutions, whose bfloat16 backward pass is slow on CPUs.
+
+    Raises:
+        InputError: The device does not exist here, or cannot do the arithmetic.
+    """
+    device = _device(config.device)
+    memory_format = torch.contiguous_format if device.type == "mps" else torch.channels_last
+    if config.memory_format != "auto":
+        memory_format = torch.channels_last if config.memory_format == "channels_last" else torch.contiguous_format
+    if config.precision == "float16" and device.type == "cpu":
+        raise InputError(
+            "float16 trains on GPUs only", where="compute.precision", remedy="choose bfloat16 or float32 for the CPU"
+        )
+    precision = _best_precision(device, depthwise) if config.precision == "auto" else config.precision
+    return Compute(device, device_name(device), precision, memory_format)
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a device in words."""
+    if device.type == "cpu":
+        return platform.processor() or platform.machine()
+    module = torch.get_device_module(device)
+    if hasattr(module, "get_device_name"):
+        return str(module.get_device_name(device)).removeprefix("NVIDIA ").removeprefix("GeForce ")
+    return "Apple GPU" if device.type == "mps" else device.type.upper()
+
+
+def devices() -> tuple[torch.device, ...]:
+    """Return all devices that can compute here, the CPU last."""
+    found = torch.accelerator.current_accelerator(check_available=True)
+    accelerators = (
+        [] if found is None else [torch.device(found.type, i) for i in range(torch.accelerator.device_count())]
+    )
+    return (*accelerators, torch.device("cpu"))
+
+
+@contextlib.contextmanager
+def arithmetic(*, deterministic: bool) -> Iterator[None]:
+    """Set the process-wide switches of a run and put them back afterwards.
+
+    Deterministic means the same weights again on the same machine with the same versions: cuDNN picks deterministic
+    algorithms, and an operation that has none raises.
+    """
+    cudnn = torch.backends.cudnn
+    before = (
+        cudnn.deterministic,
+        cudnn.benchmark,
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_num_threads(),
+    )
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it (CUDA ≥ 10.2)
+    cudnn.deterministic = deterministic
+    cudnn.benchmark = not deterministic
+    torch.use_deterministic_algorithms(deterministic)
+    # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
+    torch.set_num_threads(physical_cores())
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before[0], before[1]
+        torch.use_deterministic_algorithms(before[2])
+        torch.set_num_threads(before[3])
+
+
+def physical_cores() -> int:
+    """Return the number of physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))
+
+
+def _device(wish: str) -> torch.device:
+    if wish == "auto":
+        return devices()[0]
+    try:
+        device = torch.device(wish)
+    except RuntimeError:
+        device = torch.device("meta")
+    known = {str(each) for each in devices()} | {each.type for each in devices()}
+    if str(device) not in known:
+        raise InputError(
+            f"no device {wish!r} on this machine",
+            where="compute.device",
+            remedy=f"use auto or one of {', '.join(sorted(known))}",
+        )
+    return device
+
+
+def _best_precision(device: torch.device, depthwise: bool) -> ResolvedPrecision:
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+    if device.type == "cpu":
+        # Without AMX tiles bfloat16 is slower than float32 (pytorch#118499).
+        return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") and not depthwise else "float32"
+    return "float32"

@@ -1,0 +1,117 @@
+"""Asking a trained network about images."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.errors import InputError
+from cnnstudio.data.images import read_image
+from cnnstudio.engine.checkpoint import BEST, CLASSES, CONFIG
+from cnnstudio.engine.device import Compute, resolve
+from cnnstudio.models import registry
+from cnnstudio.models.network import Network
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedModel:
+    """A network read from a run folder, ready to answer.
+
+    Attributes:
+        run: The run folder.
+        config: The configuration of the run.
+        classes: Class names in the order of the logits.
+        network: In eval mode, on its device.
+        compute: Where it computes; float32, so that answers are the same on every device.
+    """
+
+    run: Path
+    config: Config
+    classes: tuple[str, ...]
+    network: Network
+    compute: Compute
+
+    @property
+    def side(self) -> int:
+        """Side of the network's input in pixels."""
+        size = self.config.data.image_size
+        return registry.card(self.config.model.arch).image_size if size == "auto" else size
+
+    @torch.no_grad()
+    def predict(self, image: Path) -> "Prediction":
+        """Classify one image file.
+
+        Raises:
+            UnreadableImageError: The image cannot be read.
+        """
+        card = registry.card(self.config.model.arch)
+        mean, std = (
+            torch.tensor(values, device=self.compute.device).view(3, 1, 1)
+            for values in (card.preprocessing.mean, card.preprocessing.std)
+        )
+        pixels = torch.from_numpy(read_image(image, self.side).copy())[None]
+        logits = self.network(self.compute.images(pixels, mean, std))
+        probabilities: NDArray[np.float32] = logits[0].softmax(0).cpu().numpy()
+        return Prediction(image, self.classes, probabilities)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a network says of an image.
+
+    Attributes:
+        image: The file.
+        classes: Class names.
+        probabilities: `(classes,)` float32, the softmax of the logits.
+    """
+
+    image: Path
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+
+    def top(self, count: int) -> tuple[tuple[str, float], ...]:
+        """Return the most probable classes with their probabilities, the best first."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return tuple((self.classes[index], float(self.probabilities[index])) for index in order)
+
+
+def load_model(run: Path, *, device: str = "auto") -> TrainedModel:
+    """Read the best weights of a run.
+
+    Nothing is drawn from torch's random numbers, so a run in progress is not disturbed.
+
+    Raises:
+        InputError: The folder is not a run, has no weights yet, or they do not fit its configuration.
+    """
+    missing = [name for name in (CONFIG, CLASSES, BEST) if not (run / name).is_file()]
+    if missing:
+        remedy = "wait for the first epoch to end" if missing == [BEST] else "name the folder of a run"
+        raise InputError(f"{missing[0]} is missing", where=run, remedy=remedy)
+    config = load_config(run / CONFIG)
+    try:
+        classes = tuple(
+            str(name) for name in json.loads((run / CLASSES).read_text(encoding="utf-8", errors="surrogateescape"))
+        )
+    except ValueError:
+        raise InputError("damaged file", where=run / CLASSES, remedy="restore it or train again") from None
+    with torch.device("meta"):
+        network = registry.build(config.model, classes=len(classes))
+    try:
+        network.load_state_dict(load_file(run / BEST), strict=True, assign=True)
+    except (SafetensorError, RuntimeError, OSError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(
+            f"the weights do not load: {first}", where=run / BEST, remedy="restore the file or train again"
+        ) from None
+    compute = resolve(
+        config.compute.model_copy(update={"device": device, "precision": "float32", "memory_format": "auto"})
+    )
+    compute.place(network)
+    network.eval()
+    return TrainedModel(run, config, classes, network, compute)

@@ -1,0 +1,119 @@
+"""From a configuration to images in memory and a network on its device."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.control import Control
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import Phase
+from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.scan import Catalog, scan
+from cnnstudio.data.splits import Split, split
+from cnnstudio.engine.device import Compute, resolve
+from cnnstudio.engine.schedule import peak_lr, training_phases
+from cnnstudio.models import registry
+from cnnstudio.models.create import create
+from cnnstudio.models.network import Network
+from cnnstudio.models.summary import check_image_size
+
+_TICK = 0.1  # seconds between two reports of progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """All that a run needs before its first step.
+
+    Attributes:
+        config: The configuration with every `auto` resolved.
+        store: The images.
+        split: Which ones are for what.
+        network: On its device, in its memory format.
+        compute: Where and how to compute.
+        mean: `(3, 1, 1)` on the device, subtracted from images in [0, 1].
+        std: `(3, 1, 1)` on the device, divided by.
+        weights: Where the initial weights come from, in words.
+    """
+
+    config: Config
+    store: ImageStore
+    split: Split
+    network: Network
+    compute: Compute
+    mean: Tensor
+    std: Tensor
+    weights: str
+
+
+def prepare(config: Config, report: Callable[[Phase], None], control: Control) -> Prepared:
+    """Check everything, read the images, build the network; the quick checks come first.
+
+    Raises:
+        InputError: Something the user gave cannot be used.
+        StopRun: Asked to stop meanwhile.
+    """
+    registry.check(config)
+    training_phases(config)
+    resolve(config.compute)
+    if not config.data.folder:
+        raise InputError(
+            "no image folder chosen", where="data.folder", remedy="name a folder that holds one folder for each class"
+        )
+    report(Phase(text="Looking through the folder"))
+    catalog = scan(Path(config.data.folder))
+    card = registry.card(config.model.arch)
+    side = card.image_size if config.data.image_size == "auto" else config.data.image_size
+    with torch.device("meta"):
+        check_image_size(registry.build(config.model, classes=len(catalog.classes)), side, card.title)
+    store = _read(catalog, side, report, control)
+    division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
+    report(Phase(text=f"Building {card.title}"))
+    torch.manual_seed(config.train.seed)
+    network, loaded = create(config, classes=len(store.catalog.classes))
+    compute = resolve(config.compute, depthwise=_has_depthwise(network))
+    compute.place(network)
+    mean, std = (
+        torch.tensor(values, device=compute.device).view(3, 1, 1)
+        for values in (card.preprocessing.mean, card.preprocessing.std)
+    )
+    weights = loaded.sentence() if loaded else "random initial weights"
+    return Prepared(_resolved(config, side, compute), store, division, network, compute, mean, std, weights)
+
+
+def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control: Control) -> ImageStore:
+    total = len(catalog.images)
+    text = f"Reading {total:,} images"
+    reported = -math.inf
+
+    def progress(done: int) -> None:
+        nonlocal reported
+        control.check()
+        if time.monotonic() - reported >= _TICK or done == total:
+            reported = time.monotonic()
+            report(Phase(text=text, done=done / total))
+
+    return read_catalog(catalog, side, progress=progress)
+
+
+def _resolved(config: Config, side: int, compute: Compute) -> Config:
+    layout = "channels_last" if compute.memory_format == torch.channels_last else "contiguous"
+    resolved = {
+        "data.image_size": side,
+        "train.lr": peak_lr(config),
+        "compute.device": str(compute.device),
+        "compute.precision": compute.precision,
+        "compute.memory_format": layout,
+    }
+    for key, value in resolved.items():
+        config = config.replace(key, value)
+    return config
+
+
+def _has_depthwise(network: nn.Module) -> bool:
+    return any(isinstance(each, nn.Conv2d) and each.groups == each.in_channels > 1 for each in network.modules())

@@ -1,0 +1,121 @@
+"""Where runs and samples live on the user's disk, and what they are called."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import RunEnded
+from cnnstudio.core.serial import from_line
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run folder in brief.
+
+    Attributes:
+        path: The folder.
+        config: Its configuration.
+        classes: Its class names.
+        best_val_accuracy: Of the weights that were kept; None if no epoch was completed.
+        reason: How it ended; `unfinished` if it did not say.
+        modified: When it was last written, in seconds since 1970.
+    """
+
+    path: Path
+    config: Config
+    classes: tuple[str, ...]
+    best_val_accuracy: float | None
+    reason: str
+    modified: float
+
+
+def user_folder() -> Path:
+    """Return the folder for what the user makes with CNN Studio."""
+    return Path(platformdirs.user_data_path("cnnstudio", appauthor=False))
+
+
+def samples_folder() -> Path:
+    """Return the folder in which sample data sets are written."""
+    return user_folder() / "samples"
+
+
+def runs_folder() -> Path:
+    """Return the folder in which the window keeps runs."""
+    return user_folder() / "runs"
+
+
+def free_run_folder(config: Config, *, inside: Path | None = None) -> Path:
+    """Return the next free path for a run, named after its images and its architecture: `birds-resnet18-2`."""
+    parent = runs_folder() if inside is None else inside
+    images = re.sub(r"[^\w-]+", "-", Path(config.data.folder).name.lower()).strip("-") or "images"
+    number = 1
+    while (path := parent / f"{images}-{config.model.arch}-{number}").exists():
+        number += 1
+    return path
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder looks like a run."""
+    return (folder / "config.toml").is_file() and (folder / "classes.json").is_file()
+
+
+def read_run(folder: Path) -> PastRun:
+    """Read a run folder in brief.
+
+    Raises:
+        InputError: The folder is not a run, or is damaged.
+    """
+    if not is_run(folder):
+        raise InputError("not a run folder", where=folder, remedy="name a folder that `cnnstudio train` made")
+    config = load_config(folder / "config.toml")
+    ended = _ending(folder / "events.jsonl")
+    try:
+        classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8", errors="surrogateescape")))
+    except ValueError:
+        raise InputError("damaged file", where=folder / "classes.json", remedy="restore it or train again") from None
+    return PastRun(
+        path=folder,
+        config=config,
+        classes=classes,
+        best_val_accuracy=ended.best_val_accuracy if ended else None,
+        reason=ended.reason if ended else "unfinished",
+        modified=(folder / "config.toml").stat().st_mtime,
+    )
+
+
+def recent_runs(*, inside: Path | None = None, most: int = 5) -> tuple[PastRun, ...]:
+    """Return the latest runs that have weights, the newest first; damaged folders are passed over."""
+    parent = runs_folder() if inside is None else inside
+    if not parent.is_dir():
+        return ()
+    found = [path for path in parent.iterdir() if is_run(path) and (path / "model.safetensors").is_file()]
+    found.sort(key=lambda path: (path / "config.toml").stat().st_mtime, reverse=True)
+    runs: list[PastRun] = []
+    for path in found[:most]:
+        try:
+            runs.append(read_run(path))
+        except InputError:
+            continue
+    return tuple(runs)
+
+
+def _ending(events: Path) -> RunEnded | None:
+    """Read the closing event from the end of the log."""
+    try:
+        with events.open("rb") as file:
+            file.seek(max(0, events.stat().st_size - 65_536))
+            lines = file.read().decode("utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return None
+    if not lines:
+        return None
+    try:
+        last = from_line(lines[-1])
+    except InputError:
+        return None
+    return last if isinstance(last, RunEnded) else None
