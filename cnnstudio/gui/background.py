@@ -1,0 +1,88 @@
+"""What the window asks of torch, in functions that run beside the GUI thread and import torch themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.errors import InputError
+from cnnstudio.data.images import UnreadableImageError
+
+if TYPE_CHECKING:
+    from cnnstudio.engine.evaluate import Prediction
+    from cnnstudio.models.summary import Summary
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A network as its switches stand, without its weights.
+
+    Attributes:
+        summary: Its layers; None if the switches cannot stand so.
+        problem: Why they cannot.
+        device: What will compute, as the device chip shows it.
+        reason: Why that.
+    """
+
+    summary: "Summary | None"
+    problem: str
+    device: str
+    reason: str
+
+
+def load_torch(_job: object) -> None:
+    """Import what a run needs, so that Start answers at once."""
+    import cnnstudio.engine.trainer  # noqa: F401 - imported for its effect
+
+
+def describe(config: Config, classes: int) -> Described:
+    """Summarise the network that a run with this configuration would train.
+
+    Args:
+        config: The configuration.
+        classes: Number of classes; 0 while no folder is open.
+    """
+    import torch
+
+    from cnnstudio.engine.device import resolve
+    from cnnstudio.models import registry
+    from cnnstudio.models.create import create
+    from cnnstudio.models.summary import check_image_size, summarise
+
+    summary, problem, device, reason = None, "", "", ""
+    try:
+        compute = resolve(config.compute)
+        device = compute.label
+        reason = _reason(config, compute.name, compute.device.type)
+        registry.check(config)
+        card = registry.card(config.model.arch)
+        side = card.image_size if config.data.image_size == "auto" else config.data.image_size
+        with torch.device("meta"):
+            network, _ = create(config, classes=classes or 1000, load=False)
+            summary = summarise(network, image_size=side)
+        check_image_size(network, side, card.title)
+    except InputError as error:
+        problem = error.one_line()
+    return Described(summary, problem, device, reason)
+
+
+def predict(run: Path, image: Path) -> "Prediction":
+    """Ask the best weights of a run about an image.
+
+    Raises:
+        InputError: The run or the image cannot be used.
+    """
+    from cnnstudio.engine.evaluate import load_model
+
+    try:
+        return load_model(run, device="cpu").predict(image)
+    except UnreadableImageError as error:
+        raise InputError(f"the image cannot be read: {error}", where=image, remedy="choose another one") from None
+
+
+def _reason(config: Config, name: str, kind: str) -> str:
+    if config.compute.device != "auto":
+        return f"{name}, as chosen in compute.device."
+    if kind == "cpu":
+        return f"{name}. PyTorch finds no GPU that it can use, so the CPU computes."
+    return f"{name}, the GPU that PyTorch finds."

@@ -1,0 +1,279 @@
+"""The session: one frozen state, the actions that replace it, and the work behind them."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.control import Watch
+from cnnstudio.core.errors import InputError
+from cnnstudio.data.samples import sample, write_sample
+from cnnstudio.data.splits import split
+from cnnstudio.data.survey import Survey, survey
+from cnnstudio.gui import background
+from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
+from cnnstudio.gui.tasks import Job, Tasks
+from cnnstudio.gui.thread_host import ThreadHost
+from cnnstudio.runtime.runs import free_run_folder, read_run, recent_runs, samples_folder
+
+if TYPE_CHECKING:
+    from cnnstudio.engine.evaluate import Prediction
+
+_SPLIT_KEYS = frozenset({"data.val_fraction", "train.seed"})
+
+
+class Session(QObject):
+    """What the user is doing; pages call its methods and observe its signals.
+
+    Attributes:
+        state: The present state, never changed in place.
+
+    Signals:
+        changed: The new state (`SessionState`).
+        streamed: A list of a run's events, once a tick; for curves and pictures.
+        run_began: A run was started; curves of an earlier one are out of date.
+        run_ended: The run's thread has ended.
+        predicted: The answer for the image on the Test page (`Prediction`).
+    """
+
+    changed = Signal(object)
+    streamed = Signal(object)
+    run_began = Signal()
+    run_ended = Signal()
+    predicted = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.state = SessionState(recent=recent_runs())
+        self._undo: list[Config] = []
+        self._start_when_ready = False
+        self._tasks = Tasks(self)
+        self._host = ThreadHost(self)
+        self._host.streamed.connect(self._take_events)
+        self._host.ended.connect(self._run_is_over)
+
+    def load_torch(self) -> None:
+        """Import torch in the background and find out what will compute."""
+        self._tasks.submit("torch", background.load_torch, self._torch_is_ready, self._failed)
+
+    # Data
+
+    def open_folder(self, folder: Path) -> None:
+        """Look at every image of a folder and make it the one to learn from."""
+        config = self.state.config
+        self._set(surveying=Work("Looking through the folder"), notice=None)
+
+        def look(job: Job[Survey]) -> Survey:
+            def report(done: int, total: int) -> None:
+                job.report(Work(f"Looking at {total:,} images", done / total))
+
+            return survey(folder, val_fraction=config.data.val_fraction, seed=config.train.seed, progress=report)
+
+        def opened(found: Survey) -> None:
+            self._set(
+                survey=found,
+                surveying=None,
+                config=self.state.config.replace("data.folder", str(folder)),
+                watch=replace(self.state.watch, image=""),
+            )
+            self._describe()
+            if self._start_when_ready:
+                self.start()
+
+        self._tasks.submit("survey", look, opened, self._survey_failed, self._surveying)
+
+    def open_sample(self, name: str) -> None:
+        """Write a sample data set, if it is not there yet, and open it with its recommended settings."""
+        known = sample(name)
+        folder = samples_folder() / name
+        self._set(surveying=Work(f"Drawing {known.images:,} images"), notice=None)
+
+        def draw(job: Job[Path]) -> Path:
+            def report(done: float) -> None:
+                job.report(Work(f"Drawing {known.images:,} images", done))
+
+            return write_sample(name, folder, progress=report, cancelled=lambda: job.cancelled)
+
+        def drawn(path: Path) -> None:
+            for setting in known.settings:
+                key, _, value = setting.partition("=")
+                self.set_value(key, value)
+            self.open_folder(path)
+
+        self._tasks.submit("survey", draw, drawn, self._survey_failed, self._surveying)
+
+    def cancel_survey(self) -> None:
+        """Give up looking at a folder."""
+        self._tasks.cancel("survey")
+        self._set(surveying=None)
+
+    # Settings
+
+    def set_value(self, key: str, value: object) -> None:
+        """Change one setting of the next run; what is not allowed becomes a notice."""
+        try:
+            config = self.state.config.replace(key, value)
+        except InputError as error:
+            self.say("warn", error.one_line())
+            self.changed.emit(self.state)  # puts the control back
+            return
+        self.use_config(config)
+
+    def use_config(self, config: Config) -> None:
+        """Replace all settings of the next run; `undo` brings the present ones back."""
+        if config != self.state.config:
+            self._undo.append(self.state.config)
+            self._adopt(config)
+
+    def undo(self) -> None:
+        """Take back the latest change of a setting."""
+        if self._undo:
+            self._adopt(self._undo.pop().replace("data.folder", self.state.config.data.folder))
+
+    def _adopt(self, config: Config) -> None:
+        before, found = self.state.config, self.state.survey
+        divided = (before.data.val_fraction, before.train.seed) != (config.data.val_fraction, config.train.seed)
+        if found is not None and divided:
+            division = split(found.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
+            found = replace(found, split=division)
+        self._set(config=config, survey=found, notice=None)
+        self._describe()
+
+    # Run
+
+    def start(self) -> None:
+        """Start a run, or say why that cannot be."""
+        if self._host.active:
+            return
+        refusal = self.state.start_refusal
+        if refusal:
+            self.say("warn", refusal)
+            return
+        self._start_when_ready = False
+        self._set(run=RunView(status="running", work=Work("Starting")), notice=None)
+        self.run_began.emit()
+        self._host.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
+
+    def start_when_ready(self) -> None:
+        """Start as soon as images and torch are there."""
+        self._start_when_ready = True
+
+    def pause(self) -> None:
+        """Hold the run after its present step."""
+        if self.state.run.status == "running":
+            self._host.control.pause()
+            self._set_run("paused")
+
+    def resume(self) -> None:
+        """Let the run go on."""
+        if self.state.run.status == "paused":
+            self._host.control.resume()
+            self._set_run("running")
+
+    def stop(self) -> None:
+        """End the run after its present step; the best weights are kept."""
+        if self.state.run.active:
+            self._host.control.stop()
+            self._set_run("stopping")
+
+    def watch(self, *, layer: str | None = None, image: str | None = None) -> None:
+        """Choose the layer, or the preview image, whose feature maps are shown."""
+        now = self.state.watch
+        watch = Watch(now.layer if layer is None else layer, now.image if image is None else image)
+        if watch != now:
+            self._set(watch=watch)
+        self._host.control.watch(watch)
+
+    # Test
+
+    def open_run(self, folder: Path) -> None:
+        """Make the model of an earlier run the one to ask."""
+        try:
+            read_run(folder)
+        except InputError as error:
+            self.say("error", error.one_line())
+            return
+        self._set(model_folder=folder, notice=None)
+
+    def predict(self, image: Path) -> None:
+        """Ask the model of the Test page about an image."""
+        folder = self.state.model_folder
+        if folder is None:
+            self.say("warn", "There is no trained model yet: train one, or open an earlier run.")
+            return
+        self._tasks.submit("predict", lambda _job: background.predict(folder, image), self._answered, self._failed)
+
+    # Around
+
+    def say(self, level: NoticeLevel, text: str) -> None:
+        """Show one sentence to the user."""
+        self._set(notice=Notice(level, text))
+
+    def dismiss_notice(self) -> None:
+        """Take the sentence away."""
+        self._set(notice=None)
+
+    def close(self) -> None:
+        """End all threads; a run keeps its best weights."""
+        self._host.close()
+        self._tasks.close()
+
+    def _set(self, **fields: object) -> None:
+        self.state = replace(self.state, **fields)  # type: ignore[arg-type]
+        self.changed.emit(self.state)
+
+    def _set_run(self, status: RunStatus) -> None:
+        self._set(run=replace(self.state.run, status=status))
+
+    def _describe(self) -> None:
+        """Work out the layers of the network as the switches stand."""
+        if not self.state.torch_ready:
+            return
+        config, found = self.state.config, self.state.survey
+        classes = len(found.catalog.classes) if found else 0
+
+        def described(answer: background.Described) -> None:
+            self._set(
+                summary=answer.summary, model_problem=answer.problem, device=answer.device, device_reason=answer.reason
+            )
+
+        self._tasks.submit("describe", lambda _job: background.describe(config, classes), described, self._failed)
+
+    @Slot(object)
+    def _take_events(self, events: list[object]) -> None:
+        run = self.state.run.after(events)  # type: ignore[arg-type]
+        watch = self.state.watch
+        if run.started is not None and self.state.run.started is None and watch.layer not in run.started.layers:
+            self.watch(layer=run.started.layers[0] if run.started.layers else "")
+        folder = Path(run.started.run) if run.started and run.has_model else self.state.model_folder
+        self._set(run=run, model_folder=folder)
+        self.streamed.emit(events)
+
+    @Slot()
+    def _run_is_over(self) -> None:
+        ended = self.state.run.ended
+        self._set(run=replace(self.state.run, status="ended", work=None), recent=recent_runs())
+        if ended is not None and ended.reason == "failed":
+            self.say("error", f"The run failed: {ended.message}")
+        self.run_ended.emit()
+
+    def _torch_is_ready(self, _: object) -> None:
+        self._set(torch_ready=True)
+        self._describe()
+        if self._start_when_ready and self.state.survey is not None:
+            self.start()
+
+    def _surveying(self, work: Work) -> None:
+        self._set(surveying=work)
+
+    def _survey_failed(self, error: Exception) -> None:
+        self._set(surveying=None)
+        self._failed(error)
+
+    def _answered(self, prediction: "Prediction") -> None:
+        self.predicted.emit(prediction)
+
+    def _failed(self, error: Exception) -> None:
+        self.say("error", error.one_line() if isinstance(error, InputError) else f"{type(error).__name__}: {error}")

@@ -1,0 +1,153 @@
+"""What the window shows, as frozen values; `Session` replaces them, pages observe them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.control import Watch
+from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.data.survey import Survey
+from cnnstudio.runtime.runs import PastRun
+
+if TYPE_CHECKING:  # the summary's module imports torch, which the window does without until it has painted
+    from cnnstudio.models.summary import Summary
+
+RunStatus = Literal["none", "running", "paused", "stopping", "ended"]
+NoticeLevel = Literal["info", "warn", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence for the user.
+
+    Attributes:
+        level: How bad it is.
+        text: The sentence.
+    """
+
+    level: NoticeLevel
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something that takes a while.
+
+    Attributes:
+        text: What, in words.
+        done: From 0 to 1; None where that is not known.
+    """
+
+    text: str
+    done: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run as its events tell it.
+
+    Attributes:
+        status: Whether it runs.
+        work: What it does now.
+        started: Its opening event, once the data is read.
+        step: The latest step that was reported.
+        epochs: The epochs done.
+        ended: Its closing event.
+        notes: Warnings, in order.
+    """
+
+    status: RunStatus = "none"
+    work: Work | None = None
+    started: RunStarted | None = None
+    step: StepEnded | None = None
+    epochs: tuple[EpochEnded, ...] = ()
+    ended: RunEnded | None = None
+    notes: tuple[Warned, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        """Whether the run holds a thread."""
+        return self.status in {"running", "paused", "stopping"}
+
+    @property
+    def best(self) -> EpochEnded | None:
+        """The epoch whose weights are kept."""
+        return next((epoch for epoch in reversed(self.epochs) if epoch.best), None)
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there are weights to ask."""
+        return self.best is not None or (
+            self.ended is not None and self.ended.reason == "stopped" and bool(self.ended.run)
+        )
+
+    def after(self, events: Iterable[Event]) -> "RunView":
+        """Return the view after some more events."""
+        view = self
+        for event in events:
+            match event:
+                case RunStarted():
+                    view = replace(view, started=event)
+                case Phase():
+                    view = replace(view, work=Work(event.text, event.done))
+                case StepEnded():
+                    view = replace(view, step=event)
+                case EpochEnded():
+                    view = replace(view, epochs=(*view.epochs, event))
+                case Warned():
+                    view = replace(view, notes=(*view.notes, event))
+                case RunEnded():
+                    view = replace(view, ended=event, work=None)
+                case FeatureMaps():
+                    pass
+        return view
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Everything the window shows, but for curves and pictures, which stream.
+
+    Attributes:
+        config: What the next run will do.
+        survey: The open folder, once every image has been looked at.
+        surveying: How far the look at a folder is; None while none is under way.
+        torch_ready: Whether torch is loaded.
+        device: What will compute, as the device chip shows it.
+        device_reason: Why that and nothing else.
+        summary: The layers of the network as the switches stand.
+        model_problem: Why the switches cannot stand so.
+        run: The run that is under way, or the last one.
+        watch: Which layer and image are watched.
+        recent: Earlier runs, the newest first.
+        model_folder: The run whose model the Test page asks.
+        notice: The latest message.
+    """
+
+    config: Config = field(default_factory=Config)
+    survey: Survey | None = None
+    surveying: Work | None = None
+    torch_ready: bool = False
+    device: str = ""
+    device_reason: str = ""
+    summary: "Summary | None" = None
+    model_problem: str = ""
+    run: RunView = field(default_factory=RunView)
+    watch: Watch = field(default_factory=Watch)
+    recent: tuple[PastRun, ...] = ()
+    model_folder: Path | None = None
+    notice: Notice | None = None
+
+    @property
+    def start_refusal(self) -> str:
+        """Why a run cannot start now, in one sentence; empty if it can."""
+        if self.surveying is not None:
+            return "The images are still being looked at."
+        if self.survey is None:
+            return "Choose a folder of images first: drop it on the Data page."
+        if self.model_problem:
+            return self.model_problem
+        if not self.torch_ready:
+            return "PyTorch is still loading."
+        return ""

@@ -1,0 +1,98 @@
+"""Hosting a run in a thread of the window: events go into a mailbox, a timer empties it on the GUI thread."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.control import Control, Watch
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import RunEnded
+from cnnstudio.runtime.mailbox import Mailbox
+
+_TICK_MS = 33
+
+
+class ThreadHost(QObject):
+    """Runs one training at a time.
+
+    Attributes:
+        control: Steers the run that is under way.
+
+    Signals:
+        streamed: A list of events, at most once a tick, on the GUI thread.
+        ended: The thread has ended; all events have been handed over.
+    """
+
+    streamed = Signal(object)
+    ended = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.control = Control()
+        self._mailbox = Mailbox()
+        self._thread: _TrainingThread | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def active(self) -> bool:
+        """Whether a run is under way."""
+        return self._thread is not None
+
+    def start(self, config: Config, out: Path, watch: Watch) -> None:
+        """Start a run; its events follow."""
+        assert self._thread is None, "one run at a time"
+        self.control = Control()
+        self.control.watch(watch)
+        self._mailbox = Mailbox()
+        self._thread = _TrainingThread(config, self._mailbox, self.control, out, self)
+        self._thread.start()
+        self._timer.start()
+
+    def close(self) -> None:
+        """Stop the run, if there is one, and wait until its thread has ended."""
+        if self._thread is not None:
+            self.control.stop()
+            self._thread.wait()
+            self._tick()
+
+    @Slot()
+    def _tick(self) -> None:
+        finished = self._thread is not None and self._thread.isFinished()
+        events = self._mailbox.drain()
+        if events:
+            self.streamed.emit(events)
+        if finished and self._thread is not None:
+            self._timer.stop()
+            self._thread.wait()
+            self._thread.deleteLater()
+            self._thread = None
+            self.ended.emit()
+
+
+class _TrainingThread(QThread):
+    """Calls `train` and touches nothing of the window."""
+
+    def __init__(self, config: Config, mailbox: Mailbox, control: Control, out: Path, parent: QObject) -> None:
+        super().__init__(parent)
+        self.setObjectName("training")
+        self._config = config
+        self._mailbox = mailbox
+        self._control = control
+        self._out = out
+
+    def run(self) -> None:
+        """Train; whatever goes wrong becomes the closing event."""
+        from cnnstudio.engine.trainer import train
+
+        try:
+            train(self._config, self._mailbox.put, self._control, out=self._out)
+        except InputError as error:
+            self._fail(error.one_line())
+        except Exception as error:  # noqa: BLE001 - an exception that leaves a QThread ends the process
+            self._fail(f"{type(error).__name__}: {error}")
+
+    def _fail(self, message: str) -> None:
+        self._mailbox.put(RunEnded(reason="failed", best_val_accuracy=None, seconds=0.0, run="", message=message))
