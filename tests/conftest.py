@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import hypothesis
 import pytest
 from PIL import Image, ImageDraw
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 if sys.platform == "win32":
     importlib.import_module("torch")  # has to come before Qt, which pytest-qt loads (pytorch#166628)
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile(
+    "cnnstudio", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("cnnstudio")
 
 ROOT = Path(__file__).resolve().parents[1]
 OPENCLIPART = ROOT / ".test-data" / "openclipart6"

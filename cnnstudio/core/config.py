@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from cnnstudio.core.errors import InputError, did_you_mean
 
@@ -17,6 +18,15 @@ Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["onecycle", "constant"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
+
+
+def _writable(text: str) -> str:
+    """Refuse what TOML cannot hold: Python's stand-ins for bytes of a file name that are no Unicode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("not_unicode", "valid Unicode: rename the folder") from None
+    return text
 
 
 class _Section(BaseModel):
@@ -36,7 +46,7 @@ class DataConfig(_Section):
         augment: Whether training images are shifted and mirrored at random.
     """
 
-    folder: str = ""
+    folder: Annotated[str, AfterValidator(_writable)] = ""
     image_size: Annotated[int, Field(ge=8, le=2048)] | Auto = "auto"
     val_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
@@ -146,12 +156,21 @@ class Config(_Section):
         return tomli_w.dumps(self.model_dump())
 
 
+_TEXT_KEYS = frozenset(
+    f"{section}.{name}"
+    for section, values in Config()
+    for name, field in type(values).model_fields.items()
+    if field.annotation is str
+)
+
+
 def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Config:
     """Read a TOML file, if there is one, and apply `key=value` overrides.
 
     Args:
         path: The file, or None to start from the defaults.
-        overrides: Such as `train.epochs=3`; values are read as TOML, and as plain text where that fails.
+        overrides: Such as `train.epochs=3`; values are read as TOML, and as plain text where that fails or where the
+            key holds text, so that `data.folder=2024` is a folder.
 
     Raises:
         InputError: The file cannot be read, or a key or value is wrong.
@@ -159,17 +178,17 @@ def load_config(path: Path | None = None, overrides: Iterable[str] = ()) -> Conf
     tree: dict[str, Any] = {}
     if path is not None:
         try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8"))
+            tree = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             reason = (error.strerror or "cannot be read").lower()
             raise InputError(f"config file: {reason}", where=path, remedy="check the path") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"config file is not TOML: {error}", where=path, remedy="mend that line") from None
     for override in overrides:
         key, found, text = override.partition("=")
         if not found:
             raise InputError(f"--set {override}", remedy="write it as key=value, such as train.epochs=3")
-        _put(tree, key.strip(), _value(text.strip()))
+        _put(tree, key.strip(), _value(key.strip(), text.strip()))
     return Config.parse(tree, source=path or "")
 
 
@@ -178,11 +197,14 @@ def config_keys() -> tuple[str, ...]:
     return tuple(f"{section}.{name}" for section, values in Config().model_dump().items() for name in values)
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
+        tree = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
         return text
+    value = tree.pop("value")
+    as_text = tree or (key in _TEXT_KEYS and not isinstance(value, str))  # a rest in the tree: several lines
+    return text if as_text else value
 
 
 def _put(tree: dict[str, Any], key: str, value: object) -> None:
@@ -202,9 +224,11 @@ def _as_input_error(error: ValidationError, source: object) -> InputError:
     if first["type"] == "extra_forbidden":
         legal = config_keys() if "." in key else tuple(Config.model_fields)
         return InputError(f"unknown key {key}", where=source, remedy=did_you_mean(key, legal))
+    if first["type"] == "model_type":
+        return InputError(f"{key} is a single value", where=source, remedy=f"write it as a table [{key}]")
     accepted = [
         str(each["msg"]).removeprefix("Input should be ")
         for each in error.errors()
         if each["loc"][:2] == first["loc"][:2]
     ]
-    return InputError(f"{key} cannot be {first['input']!r}", where=source, remedy="use " + " or ".join(accepted))
+    return InputError(f"{key} cannot be {first['input']!r}", where=source, remedy="it must be " + " or ".join(accepted))

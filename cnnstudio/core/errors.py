@@ -1,6 +1,7 @@
 """Errors that are meant for people: what happened, where, and what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -20,9 +21,11 @@ class InputError(ValueError):
         super().__init__(self.one_line())
 
     def one_line(self) -> str:
-        """Return the whole error as one line of text, whatever was quoted in it."""
+        """Return the whole error as one printable line, whatever was quoted in it."""
         place = f" [{self.where}]" if self.where else ""
-        return " ".join(f"{self.what}{place}: {self.remedy}".split())
+        line = " ".join(f"{self.what}{place}: {self.remedy}".split())
+        # Control characters would steer a terminal; lone surrogates, from odd file names, cannot be written at all.
+        return re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", lambda found: ascii(found[0])[1:-1], line)
 
 
 class StopRun(Exception):  # noqa: N818 - a request, not an error
@@ -36,7 +39,13 @@ def did_you_mean(name: str, legal: Iterable[str]) -> str:
     'did you mean vgg16?'
     """
     names = sorted(legal)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]}?"
+
+    def nearness(other: str) -> tuple[float, bool]:
+        typed = name.casefold()
+        swapped = sorted(typed) == sorted(other)  # decides a tie: vgg61 is as far from vgg19 as from vgg16
+        return difflib.SequenceMatcher(None, typed, other).ratio(), swapped
+
+    near = max(names, key=nearness, default="")
+    if nearness(near)[0] >= 0.6:
+        return f"did you mean {near}?"
     return "choose one of " + ", ".join(names)

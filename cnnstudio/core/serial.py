@@ -14,10 +14,11 @@ _ADAPTER: TypeAdapter[RunStarted | Phase | StepEnded | EpochEnded | Warned | Run
 
 
 def to_line(event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded) -> str:
-    """Return the event as one line of JSON, without the line break."""
-    return json.dumps(
-        {"event": event.event, "version": FORMAT_VERSION, **event.model_dump(mode="json")}, ensure_ascii=False
-    )
+    """Return the event as one line of JSON, without the line break.
+
+    The line is ASCII: file names may hold bytes that are no Unicode, which UTF-8 could not write.
+    """
+    return json.dumps({"event": event.event, "version": FORMAT_VERSION, **event.model_dump(mode="json")})
 
 
 def from_line(line: str) -> RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded:
@@ -29,7 +30,7 @@ def from_line(line: str) -> RunStarted | Phase | StepEnded | EpochEnded | Warned
     try:
         tree: Any = json.loads(line)
         version = tree["version"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"damaged event line {line[:60]!r}", remedy="remove the line") from None
     if version != FORMAT_VERSION:
         raise InputError(
