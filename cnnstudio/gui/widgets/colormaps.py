@@ -13,6 +13,9 @@ from PySide6.QtGui import QColor, QLinearGradient
 
 ColorMap = Literal["inferno", "viridis"]
 
+# Inferno begins a little above its black, so that a map without any answer is still seen as a tile.
+_START: dict[ColorMap, float] = {"inferno": 0.1, "viridis": 0.0}
+
 
 @cache
 def rgb_table(name: ColorMap) -> NDArray[np.uint8]:
@@ -21,7 +24,8 @@ def rgb_table(name: ColorMap) -> NDArray[np.uint8]:
     Returns:
         `(256, 3)` uint8, read-only: red, green, blue.
     """
-    table: NDArray[np.uint8] = pg.colormap.get(name).getLookupTable(nPts=256, alpha=False).astype(np.uint8)
+    colors = pg.colormap.get(name).getLookupTable(start=_START[name], nPts=256, alpha=False)
+    table: NDArray[np.uint8] = colors.astype(np.uint8)
     table.setflags(write=False)
     return table
 

@@ -22,6 +22,7 @@ _NAMES = {
     "val_accuracy": "val accuracy",
 }
 _LOSSES = ("train_loss_steps", "val_loss")
+_REDUCED = {"train_loss_steps": "peak", "train_loss": "subsample", "train_accuracy": "subsample"}
 _SMOOTHING = 0.02
 
 
@@ -61,9 +62,8 @@ class CurvePlot(QWidget):
         }
         for name, line in self._lines.items():
             (self._accuracy_box if name.endswith("accuracy") else self._item).addItem(line, ignoreBounds=True)
-        self._lines["train_loss_steps"].setDownsampling(auto=True, method="peak")
-        for name in ("train_loss", "train_accuracy"):
-            self._lines[name].setDownsampling(auto=True, method="subsample")
+        for name, method in _REDUCED.items():
+            self._lines[name].setDownsampling(auto=True, method=method)
 
         self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
         self._item.addItem(self._best_line, ignoreBounds=True)
@@ -202,10 +202,9 @@ class CurvePlot(QWidget):
         font.setPointSizeF(font.pointSizeF() * 0.9)
         for side in ("left", "bottom", "right"):
             axis = self._item.getAxis(side)
-            axis.setStyle(tickFont=font, tickLength=0, tickTextOffset=6, hideOverlappingLabels=False)
+            axis.setStyle(tickFont=font, tickLength=0, tickAlpha=0, tickTextOffset=6, hideOverlappingLabels=False)
             axis.setTextPen(tokens.muted)
             axis.setPen(pg.mkPen(None))
-            axis.setTickPen(pg.mkPen(None))
         self._item.setLabel("bottom", "epoch", color=tokens.muted)
         self._grid.setPen(pg.mkPen(tokens.border, width=1))
         self._best_line.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
@@ -250,7 +249,14 @@ class CurvePlot(QWidget):
         right.setTicks([[(quarter / 4, f"{25 * quarter} %") for quarter in range(5)]])
         self._accuracy_box.addItem(self._grid, ignoreBounds=True)
         main.sigYRangeChanged.connect(self._label_losses)
-        main.sigResized.connect(lambda: self._accuracy_box.setGeometry(main.sceneBoundingRect()))
+        main.sigResized.connect(self._resized)
+
+    def _resized(self) -> None:
+        self._accuracy_box.setGeometry(self._item.getViewBox().sceneBoundingRect())
+        for name in _REDUCED:  # pyqtgraph reduces them to the pixels there were when they were set.
+            x, y = self._lines[name].getOriginalDataset()
+            if x is not None:
+                self._lines[name].setData(x, y)
 
     def _label_losses(self) -> None:
         """Name the losses at the four grid lines that the accuracies have."""
