@@ -1,0 +1,114 @@
+"""One of a few: a segmented control, and pills that wrap."""
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QButtonGroup,
+    QFrame,
+    QHBoxLayout,
+    QLayout,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
+
+from cnnstudio.gui.widgets.flow_layout import FlowLayout
+
+
+class _ChoiceRow(QFrame):
+    """Buttons of which exactly one is chosen; Tab reaches the chosen one, arrow keys move the choice."""
+
+    chosen = Signal(str)
+    _button_role = ""
+
+    def __init__(
+        self, object_name: str, label: str, options: Mapping[str, str], layout: QLayout, parent: QWidget | None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName(object_name)
+        self.setAccessibleName(label)
+        self.setLayout(layout)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QPushButton] = {}
+        self._group.buttonClicked.connect(self._report)
+        self.set_options(options)
+
+    def options(self) -> tuple[str, ...]:
+        """Return the keys in their order."""
+        return tuple(self._buttons)
+
+    def set_options(self, options: Mapping[str, str]) -> None:
+        """Replace the options (key: text); the choice is kept where it still exists, else it is the first."""
+        if options == {key: button.text() for key, button in self._buttons.items()}:
+            return
+        kept = self.value()
+        for button in self._buttons.values():
+            self._group.removeButton(button)
+            button.setParent(None)
+            button.deleteLater()
+        self._buttons = {key: self._button(key, text) for key, text in options.items()}
+        if options:
+            self.set_value(kept if kept in options else next(iter(options)))
+
+    def value(self) -> str:
+        """Return the key that is chosen, empty if there are no options."""
+        checked = self._group.checkedButton()
+        return next((key for key, button in self._buttons.items() if button is checked), "")
+
+    def set_value(self, key: str) -> None:
+        """Choose without a signal.
+
+        Raises:
+            KeyError: There is no such option.
+        """
+        self._buttons[key].setChecked(True)
+
+    def _button(self, key: str, text: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setObjectName(f"{self.objectName()}.{key}")
+        button.setAccessibleName(f"{self.accessibleName()}: {text}")
+        button.setProperty("role", self._button_role)
+        button.setCheckable(True)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._group.addButton(button)
+        layout = self.layout()
+        assert layout is not None
+        layout.addWidget(button)
+        return button
+
+    @Slot(QAbstractButton)
+    def _report(self, button: QAbstractButton) -> None:
+        self.chosen.emit(next(key for key, other in self._buttons.items() if other is button))
+
+
+class Segmented(_ChoiceRow):
+    """Two to five options side by side in one frame.
+
+    Signals:
+        chosen: The key of the option that the user has chosen.
+    """
+
+    _button_role = "segment"
+
+    def __init__(self, object_name: str, label: str, options: Mapping[str, str], parent: QWidget | None = None) -> None:
+        layout = QHBoxLayout()
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        super().__init__(object_name, label, options, layout, parent)
+        self.setProperty("role", "segments")
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
+
+
+class PillRow(_ChoiceRow):
+    """Any number of options as pills, which wrap into further lines: the layer chooser.
+
+    Signals:
+        chosen: The key of the option that the user has chosen.
+    """
+
+    _button_role = "pill"
+
+    def __init__(self, object_name: str, label: str, options: Mapping[str, str], parent: QWidget | None = None) -> None:
+        super().__init__(object_name, label, options, FlowLayout(spacing=8), parent)

@@ -1,0 +1,68 @@
+"""Names on the left, values on the right."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from cnnstudio.gui.widgets.elided_label import ElidedLabel
+
+
+class KeyValues(QWidget):
+    """Rows of a muted name and a right-aligned value in figures of equal width; names give way where it is narrow."""
+
+    def __init__(self, object_name: str, label: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName(object_name)
+        self.setAccessibleName(label)
+        self._values: dict[str, QLabel] = {}
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setVerticalSpacing(8)
+        self._grid.setColumnStretch(0, 1)
+
+    def set(self, key: str, value: str) -> None:
+        """Change a value; a new key is added as the last row."""
+        if key not in self._values:
+            self._add(key)
+        self._values[key].setText(value)
+        self._values[key].setAccessibleName(f"{key}: {value}")
+
+    def value(self, key: str) -> str:
+        """Return a value as it is shown.
+
+        Raises:
+            KeyError: There is no such row.
+        """
+        return self._values[key].text()
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names in their order."""
+        return tuple(self._values)
+
+    def clear(self) -> None:
+        """Remove all rows."""
+        while (item := self._grid.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.setParent(None)
+                widget.deleteLater()
+        self._values.clear()
+
+    def _add(self, key: str) -> None:
+        name = ElidedLabel(key, "muted")
+        value = QLabel()
+        value.setTextFormat(Qt.TextFormat.PlainText)
+        value.setObjectName(f"{self.objectName()}.{key.lower().replace(' ', '_')}")
+        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        value.setFont(tabular(value.font()))
+        row = len(self._values)
+        self._grid.addWidget(name, row, 0)
+        self._grid.addWidget(value, row, 1)
+        self._values[key] = value
+
+
+def tabular(font: QFont) -> QFont:
+    """Return the font with figures of equal width, so that changing numbers do not dance."""
+    result = QFont(font)
+    result.setFeature(QFont.Tag("tnum"), 1)
+    return result
