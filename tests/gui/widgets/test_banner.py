@@ -9,15 +9,21 @@ from cnnstudio.gui.widgets.banner import Banner, Level
 
 
 @pytest.fixture
-def banner(qtbot: QtBot, theme: Theme) -> Banner:
+def page(qtbot: QtBot, theme: Theme) -> QWidget:
     page = QWidget()
     qtbot.addWidget(page)
-    banner = Banner("notice", theme)
-    QVBoxLayout(page).addWidget(banner)
+    QVBoxLayout(page).addWidget(Banner("notice", theme))
     page.resize(600, 100)
     page.show()
     qtbot.waitExposed(page)
-    return banner
+    return page
+
+
+@pytest.fixture
+def banner(page: QWidget) -> Banner:
+    found = page.findChild(Banner, "notice")
+    assert found is not None
+    return found
 
 
 def button(banner: Banner, name: str) -> QPushButton:
