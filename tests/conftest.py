@@ -11,9 +11,9 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -37,20 +37,6 @@ OPENCLIPART = ROOT / ".test-data" / "openclipart6"
 OPENCLIPART_CLASSES = ("animals", "food", "office", "people", "tools", "transportation")
 OUR_THREADS = "cnnstudio"  # our threads carry this prefix, and count as leaked even where they are daemons
 PATIENCE = 3.0  # seconds in which a thread may end after its test has
-
-
-class ImageTree(Protocol):
-    """See `image_tree`."""
-
-    def __call__(
-        self,
-        classes: Sequence[str] = ...,
-        *,
-        count: int | Sequence[int] = ...,
-        size: tuple[int, int] = ...,
-        suffix: str = ...,
-        name: str = ...,
-    ) -> Path: ...
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -173,7 +159,7 @@ def _fail_if_any(left: list[str]) -> None:
 
 
 @pytest.fixture
-def image_tree(tmp_path: Path) -> ImageTree:
+def image_tree(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a tree `folder/class/image`.
 
     Its images are photographs of a kind: soft light, grain, and one object whose colour and form go with the class,
