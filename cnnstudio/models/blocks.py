@@ -97,10 +97,11 @@ class StochasticDepth(nn.Module):
 def initialise(network: nn.Module) -> None:
     """Draw convolution weights as He et al. (2015) for ReLU, by fan-out as torchvision does; biases start at 0.
 
-    Linear and BatchNorm2d layers keep torch's own start.
+    Linear and BatchNorm2d layers keep torch's own start. Nothing is drawn on the meta device, where there is nothing
+    to fill and torch would load its compiler (seconds) to find out.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
