@@ -10,7 +10,7 @@ from cnnstudio.gui.widgets.elided_label import ElidedLabel
 class KeyValues(QWidget):
     """Rows of a muted name and a right-aligned value in figures of equal width; names give way where it is narrow."""
 
-    def __init__(self, object_name: str, label: str, parent: QWidget | None = None) -> None:
+    def __init__(self, object_name: str, label: str, parent: QWidget | None = None, *, spacing: int = 8) -> None:
         super().__init__(parent)
         self.setObjectName(object_name)
         self.setAccessibleName(label)
@@ -18,7 +18,7 @@ class KeyValues(QWidget):
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(16)
-        self._grid.setVerticalSpacing(8)
+        self._grid.setVerticalSpacing(spacing)
         self._grid.setColumnStretch(0, 1)
 
     def set(self, key: str, value: str) -> None:
