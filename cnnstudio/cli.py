@@ -130,18 +130,14 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _describe(options: argparse.Namespace) -> int:
-    import torch
-
     from cnnstudio.models import registry
-    from cnnstudio.models.create import create
+    from cnnstudio.models.create import outline
     from cnnstudio.models.summary import summarise
 
     config = _config(options)
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-    with torch.device("meta"):
-        network, _ = create(config, classes=options.classes, load=False)
-        summary = summarise(network, image_size=side)
+    summary = summarise(outline(config, options.classes), image_size=side)
     if options.json:
         for row in summary.rows:
             _line(asdict(row))
@@ -162,8 +158,8 @@ def _describe(options: argparse.Namespace) -> int:
         ],
     )
     print(
-        f"{card.title}: {summary.parameters:,} parameters, {summary.trainable:,} learn; {summary.flops:,} FLOPs an image "
-        f"of {side} × {side}; smallest input {summary.minimum_size} × {summary.minimum_size}"
+        f"{card.title}: {summary.parameters:,} parameters, {summary.trainable:,} learn; "
+        f"{summary.flops:,} FLOPs an image of {side} × {side}; smallest input {summary.minimum_size} × {summary.minimum_size}"
     )
     return DONE
 

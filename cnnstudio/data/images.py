@@ -96,7 +96,7 @@ def _scaled(image: Image.Image, size: tuple[int, int]) -> Pixels:
     small = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=3.0)
     if small.mode == "RGBA":
         small = Image.alpha_composite(Image.new("RGBA", size, _WHITE), small).convert("RGB")
-    return np.asarray(small)
+    return np.array(small)
 
 
 def _open(path: Path) -> Image.Image:

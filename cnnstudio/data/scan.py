@@ -144,7 +144,8 @@ def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError("not a folder", where=folder, remedy="choose the folder that holds one folder for each class")
     try:
-        next(os.scandir(folder), None)
+        with os.scandir(folder):
+            pass
     except OSError as error:
         reason = (error.strerror or "cannot be read").lower()
         raise InputError(f"the folder cannot be read: {reason}", where=folder, remedy="check its permissions") from None

@@ -55,7 +55,7 @@ class TrainedModel:
             torch.tensor(values, device=self.compute.device).view(3, 1, 1)
             for values in (card.preprocessing.mean, card.preprocessing.std)
         )
-        pixels = torch.from_numpy(read_image(image, self.side).copy())[None]
+        pixels = torch.from_numpy(read_image(image, self.side))[None]
         logits = self.network(self.compute.images(pixels, mean, std))
         probabilities: NDArray[np.float32] = logits[0].softmax(0).cpu().numpy()
         return Prediction(image, self.classes, probabilities)

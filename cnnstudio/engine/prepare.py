@@ -19,7 +19,7 @@ from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.schedule import peak_lr, training_phases
 from cnnstudio.models import registry
-from cnnstudio.models.create import create
+from cnnstudio.models.create import create, outline
 from cnnstudio.models.network import Network
 from cnnstudio.models.summary import check_image_size
 
@@ -69,8 +69,7 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
     catalog = scan(Path(config.data.folder))
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-    with torch.device("meta"):
-        check_image_size(registry.build(config.model, classes=len(catalog.classes)), side, card.title)
+    check_image_size(outline(config, len(catalog.classes)), side, card.title)
     store = _read(catalog, side, report, control)
     division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
     report(Phase(text=f"Building {card.title}"))

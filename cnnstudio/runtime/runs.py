@@ -22,6 +22,7 @@ class PastRun:
         config: Its configuration.
         classes: Its class names.
         best_val_accuracy: Of the weights that were kept; None if no epoch was completed.
+        best_epoch: The epoch of those weights, counted from 1; None if no epoch was completed.
         reason: How it ended; `unfinished` if it did not say.
         modified: When it was last written, in seconds since 1970.
     """
@@ -30,6 +31,7 @@ class PastRun:
     config: Config
     classes: tuple[str, ...]
     best_val_accuracy: float | None
+    best_epoch: int | None
     reason: str
     modified: float
 
@@ -83,6 +85,7 @@ def read_run(folder: Path) -> PastRun:
         config=config,
         classes=classes,
         best_val_accuracy=ended.best_val_accuracy if ended else None,
+        best_epoch=ended.best_epoch if ended else None,
         reason=ended.reason if ended else "unfinished",
         modified=(folder / "config.toml").stat().st_mtime,
     )

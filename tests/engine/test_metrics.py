@@ -1,0 +1,29 @@
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, log_loss
+from torch.nn import functional
+
+from cnnstudio.engine.metrics import Running
+
+
+def test_means_over_uneven_batches_agree_with_scikit_learn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(50, 4, generator=generator) * 2
+    labels = torch.randint(0, 4, (50,), generator=generator)
+    running = Running(torch.device("cpu"))
+    for batch in (slice(0, 16), slice(16, 32), slice(32, 50)):
+        running.add(functional.cross_entropy(logits[batch], labels[batch]), logits[batch], labels[batch])
+    means = running.read()
+
+    probabilities = logits.double().softmax(1).numpy()
+    assert means.images == 50
+    assert means.loss == pytest.approx(log_loss(labels.numpy(), probabilities, labels=[0, 1, 2, 3]), rel=1e-6)
+    assert means.accuracy == pytest.approx(accuracy_score(labels.numpy(), logits.argmax(1).numpy()))
+
+
+def test_taking_starts_anew_and_nothing_is_not_a_division_by_zero() -> None:
+    running = Running(torch.device("cpu"))
+    running.add(torch.tensor(2.0), torch.tensor([[1.0, 0.0]]), torch.tensor([0]))
+    assert running.take().accuracy == 1.0
+    assert running.read().images == 0
+    assert running.read().loss == 0.0
