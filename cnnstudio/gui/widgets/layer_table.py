@@ -1,0 +1,144 @@
+"""All layers of a network with their sizes and costs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QItemSelectionModel, QSize, Qt, Signal
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPaintEvent
+from PySide6.QtWidgets import QTableView, QWidget
+
+from cnnstudio.gui.icons import icon
+from cnnstudio.gui.theme import LIGHT, Tokens
+from cnnstudio.gui.widgets.row_model import Column, RowModel
+from cnnstudio.gui.widgets.table import prepare_table
+
+if TYPE_CHECKING:  # The module loads torch, which must not come before the window's first painting.
+    from cnnstudio.models.summary import LayerRow
+
+_HINT = "The layers appear here once an architecture is chosen"
+_STATE = 7
+
+
+def _detail(row: "LayerRow") -> str:
+    return " · ".join(filter(None, (row.detail, row.note)))
+
+
+def _state(row: "LayerRow") -> str:
+    if row.frozen:
+        return "frozen"
+    return "learns" if row.parameters else ""
+
+
+def _columns() -> tuple[Column["LayerRow"], ...]:
+    return (
+        Column("Layer", lambda row: row.name),
+        Column("Type", lambda row: row.type),
+        Column("Detail", _detail),
+        Column("Output", lambda row: " × ".join(map(str, row.output_shape)), None, "Channels × height × width"),
+        Column("Parameters", lambda row: in_short(row.parameters, full=True), lambda row: row.parameters),
+        Column(
+            "FLOPs",
+            lambda row: in_short(row.flops),
+            lambda row: row.flops,
+            "Floating-point operations for one image; a multiply-add counts as two",
+        ),
+        Column(
+            "Receptive field",
+            lambda row: f"{row.receptive_field:,} px",
+            lambda row: row.receptive_field,
+            "Side of the part of the image that one output value depends on",
+        ),
+        Column("State", _state, None, "Whether training changes the weights"),
+    )
+
+
+class LayerTable(QTableView):
+    """One row a layer; what is frozen is tinted, and says so.
+
+    Signals:
+        layer_chosen: Name of the layer that mouse or keys went to.
+    """
+
+    layer_chosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        prepare_table(self, "layer_table", "Layers of the network")
+        self.setIconSize(QSize(14, 14))
+        self.rows_model: RowModel[LayerRow] = RowModel(_columns(), self)
+        self.setModel(self.rows_model)
+        self.selectionModel().selectionChanged.connect(self._announce)
+        self._tokens = LIGHT
+        self.set_tokens(LIGHT)
+
+    def show_layers(self, rows: Sequence["LayerRow"]) -> None:
+        """Show the layers from the image to the head; the selection stays where it has the same name."""
+        chosen, at = self.chosen, self.verticalScrollBar().value()
+        self.rows_model.set_rows(rows)
+        self.resizeColumnsToContents()
+        self.select(chosen)
+        self.verticalScrollBar().setValue(at)
+
+    @property
+    def chosen(self) -> str:
+        """Name of the chosen layer; empty if none is."""
+        return next((self.rows_model.rows[index.row()].name for index in self.selectionModel().selectedRows()), "")
+
+    def select(self, name: str) -> None:
+        """Choose a layer without announcing it; a name that is not shown chooses none."""
+        selection = self.selectionModel()
+        selection.blockSignals(True)
+        selection.clear()
+        for number, row in enumerate(self.rows_model.rows):
+            if row.name == name:
+                index = self.rows_model.index(number, 0)
+                flags = QItemSelectionModel.SelectionFlag
+                selection.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+                self.scrollTo(index)
+        selection.blockSignals(False)
+        self.viewport().update()
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Take over the colours of the theme."""
+        self._tokens = tokens
+        tint = QColor(tokens.frozen)
+        tint.setAlphaF(0.1)
+        brush = QBrush(tint)
+        snowflake, dot = icon("snowflake", tokens.frozen), icon("dot", tokens.learning)
+
+        def mark(row: "LayerRow", column: int) -> QIcon | None:
+            if column != _STATE or not _state(row):
+                return None
+            return snowflake if row.frozen else dot
+
+        self.rows_model.background = lambda row: brush if row.frozen else None
+        self.rows_model.icon = mark
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the rows, or words where there are none."""
+        super().paintEvent(event)
+        if not self.rows_model.rows:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(self._tokens.muted))
+            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _HINT)
+
+    def _announce(self) -> None:
+        if self.chosen:
+            self.layer_chosen.emit(self.chosen)
+
+
+def in_short(count: int, *, full: bool = False) -> str:
+    """Return `231,211,008` as `231 M`, to three significant digits; small numbers in full, and a dash for none.
+
+    Args:
+        count: A number of things.
+        full: Never shorten.
+    """
+    if not count:
+        return "–"
+    for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
+        if not full and count >= size:
+            value = count / size
+            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {letter}"
+    return f"{count:,}"
