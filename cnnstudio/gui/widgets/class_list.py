@@ -177,7 +177,7 @@ class _CellPainter(QStyledItemDelegate):
             for place, pixels in enumerate(row.thumbnails):
                 square = QRect(area.left() + _INSET + place * (_SIDE + _GAP), top, _SIDE, _SIDE)
                 if square.right() <= area.right():
-                    draw_cropped(painter, self._image(pixels), square, radius=4)
+                    draw_cropped(painter, self._image(pixels, painter), square, radius=4)
         elif index.column() == _SHARE and self._largest:
             self._paint_share(painter, area, row)
 
@@ -202,7 +202,11 @@ class _CellPainter(QStyledItemDelegate):
         painter.fillRect(track, QColor(self.tokens.accent))
         painter.restore()
 
-    def _image(self, pixels: NDArray[np.uint8]) -> QImage:
+    def _image(self, pixels: NDArray[np.uint8], painter: QPainter) -> QImage:
+        """Return a thumbnail at the size in which it is painted."""
         if id(pixels) not in self._images:  # The rows keep the arrays, and so their identities, alive.
-            self._images[id(pixels)] = to_image(pixels)
+            side = round(_SIDE * painter.device().devicePixelRatioF())
+            fill = Qt.AspectRatioMode.KeepAspectRatioByExpanding
+            smooth = Qt.TransformationMode.SmoothTransformation
+            self._images[id(pixels)] = to_image(pixels).scaled(side, side, fill, smooth)
         return self._images[id(pixels)]

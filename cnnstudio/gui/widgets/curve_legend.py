@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QWidget
 
 from cnnstudio.gui.theme import Tokens
@@ -28,6 +28,7 @@ class LegendEntry(QAbstractButton):
         self._marker = False
         self._text_color = QColor()
         self._focus_color = QColor()
+        self._by_key = False
 
     def set_look(self, pen: QPen, *, marker: bool, tokens: Tokens) -> None:
         """Take over the look of the line that this entry stands for."""
@@ -45,6 +46,11 @@ class LegendEntry(QAbstractButton):
     def minimumSizeHint(self) -> QSize:
         """The name is never cut."""
         return self.sizeHint()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Remember whether the keyboard led here: only then a frame helps."""
+        self._by_key = event.reason() in {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason}
+        super().focusInEvent(event)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the sample, the name, and a frame while the keys act here."""
@@ -67,7 +73,7 @@ class LegendEntry(QAbstractButton):
         painter.drawText(
             QRectF(left, 0, self.width() - left, self.height()), Qt.AlignmentFlag.AlignVCenter, self.text()
         )
-        if self.hasFocus():
+        if self.hasFocus() and self._by_key:
             painter.setOpacity(1)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self._focus_color, 1))

@@ -48,6 +48,19 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         self.background: Callable[[Row], QBrush | None] = lambda _row: None
         self.note: Callable[[Row], str] = lambda _row: ""
         self.icon: Callable[[Row, int], QIcon | None] = lambda _row, _column: None
+        self._answers: dict[int, Callable[[Row, int], Any]] = {
+            Qt.ItemDataRole.DisplayRole: lambda row, column: columns[column].text(row),
+            Qt.ItemDataRole.AccessibleTextRole: lambda row, column: (
+                f"{columns[column].title}: {columns[column].text(row)}"
+            ),
+            Qt.ItemDataRole.TextAlignmentRole: lambda _row, column: _alignment(columns[column]),
+            Qt.ItemDataRole.BackgroundRole: lambda row, _column: self.background(row),
+            Qt.ItemDataRole.DecorationRole: lambda row, column: self.icon(row, column) or None,
+            Qt.ItemDataRole.ToolTipRole: lambda row, _column: self.note(row) or None,
+            Qt.ItemDataRole.AccessibleDescriptionRole: lambda row, _column: self.note(row) or None,
+            ROW_ROLE: lambda row, _column: row,
+            SORT_ROLE: lambda row, column: _sort_key(columns[column], row),
+        }
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -70,21 +83,10 @@ class RowModel(QAbstractTableModel, Generic[Row]):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return words, value, place or look of a cell."""
-        if not index.isValid():
+        answer = self._answers.get(role)
+        if answer is None or not index.isValid():
             return None
-        row, column = self._rows[index.row()], self._columns[index.column()]
-        answers: dict[int, Callable[[], Any]] = {
-            Qt.ItemDataRole.DisplayRole: lambda: column.text(row),
-            Qt.ItemDataRole.AccessibleTextRole: lambda: f"{column.title}: {column.text(row)}",
-            Qt.ItemDataRole.TextAlignmentRole: lambda: _alignment(column),
-            Qt.ItemDataRole.BackgroundRole: lambda: self.background(row),
-            Qt.ItemDataRole.DecorationRole: lambda: self.icon(row, index.column()),
-            Qt.ItemDataRole.ToolTipRole: lambda: self.note(row) or None,
-            Qt.ItemDataRole.AccessibleDescriptionRole: lambda: self.note(row) or None,
-            ROW_ROLE: lambda: row,
-            SORT_ROLE: lambda: column.text(row).casefold() if column.number is None else column.number(row),
-        }
-        return answers[role]() if role in answers else None
+        return answer(self._rows[index.row()], index.column())
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return words and place of a heading."""
@@ -104,3 +106,7 @@ class RowModel(QAbstractTableModel, Generic[Row]):
 def _alignment(column: Column[Any]) -> Qt.AlignmentFlag:
     side = Qt.AlignmentFlag.AlignLeft if column.number is None else Qt.AlignmentFlag.AlignRight
     return side | Qt.AlignmentFlag.AlignVCenter
+
+
+def _sort_key(column: Column[Row], row: Row) -> str | float:
+    return column.text(row).casefold() if column.number is None else column.number(row)

@@ -56,7 +56,7 @@ class StageColumn(QListWidget):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setVerticalScrollMode(self.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet("#stage_column, #stage_column:focus { background: transparent; border: none; }")
+        self.setStyleSheet("StageColumn, StageColumn:focus { background: transparent; border: none; }")
         self.setMouseTracking(True)
         self._painter = _StagePainter(self)
         self.setItemDelegate(self._painter)
