@@ -23,7 +23,9 @@ _NAMES = {
 }
 _LOSSES = ("train_loss_steps", "val_loss")
 _REDUCED = {"train_loss_steps": "peak", "train_loss": "subsample", "train_accuracy": "subsample"}
-_SMOOTHING = 0.02
+_MARKERS = {"val_loss": "o", "val_accuracy": "s"}
+_SMOOTHING = 0.012
+_MOST_MARKERS = 30
 
 
 class CurvePlot(QWidget):
@@ -141,6 +143,8 @@ class CurvePlot(QWidget):
             shown = line.getOriginalDataset()[0]
             if len(points) != (0 if shown is None else len(shown)):
                 line.setData(points.x, points.y)
+                if name in _MARKERS:
+                    line.setSymbol(_MARKERS[name] if len(points) <= _MOST_MARKERS else None)
         if self._best_epoch is not None:
             self._best_line.show()
             self._best_line.setValue(self._best_epoch)
@@ -195,8 +199,8 @@ class CurvePlot(QWidget):
         self._lines["train_loss_steps"].setPen(pg.mkPen(faint, width=1))
         self._set_look("train_loss", pg.mkPen(loss, width=2))
         self._set_look("train_accuracy", pg.mkPen(accuracy, width=1))
-        self._set_look("val_loss", pg.mkPen(validation, width=2, dash=[4, 2.5]), marker="o")
-        self._set_look("val_accuracy", pg.mkPen(accuracy, width=2, dash=[1, 2]), marker="s")
+        self._set_look("val_loss", pg.mkPen(validation, width=2, dash=[4, 2.5]))
+        self._set_look("val_accuracy", pg.mkPen(accuracy, width=2, dash=[1, 2]))
         self._plot.setBackground(tokens.card)
         font = self.font()
         font.setPointSizeF(font.pointSizeF() * 0.9)
@@ -265,14 +269,13 @@ class CurvePlot(QWidget):
         decimals = max(len(f"{value:.3g}".partition(".")[2]) for value in values)
         self._item.getAxis("left").setTicks([[(value, f"{value:.{decimals}f}") for value in values]])
 
-    def _set_look(self, name: str, pen: QPen, marker: str | None = None) -> None:
+    def _set_look(self, name: str, pen: QPen) -> None:
         line = self._lines[name]
         line.setPen(pen)
-        line.setSymbol(marker)
         line.setSymbolSize(5)
         line.setSymbolBrush(pen.color())
         line.setSymbolPen(None)
-        self.legend.entries[name].set_look(pen, marker=marker is not None, tokens=self._tokens)
+        self.legend.entries[name].set_look(pen, marker=name in _MARKERS, tokens=self._tokens)
 
     def _show_curve(self, name: str, shown: bool) -> None:
         self._lines[name].setVisible(shown)

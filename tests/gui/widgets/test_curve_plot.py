@@ -166,7 +166,16 @@ def test_legend_hides_a_curve_with_the_keyboard(plot: CurvePlot) -> None:
     assert len(plot.drawn("train_loss")[0]) == 4
 
 
+def test_markers_go_before_they_touch(plot: CurvePlot) -> None:
+    plot.set_epochs(60)
+    for epoch in range(1, 32):
+        plot.add_epoch(epoch, 0.5, 0.5, 0.9, 0.9, best=False)
+        plot.refresh()
+        assert (plot._lines["val_loss"].opts["symbol"] == "o") == (epoch <= 30)
+
+
 def test_curves_differ_in_more_than_colour(plot: CurvePlot) -> None:
+    fill(plot)
     looks = {
         (line.opts["pen"].style(), tuple(line.opts["pen"].dashPattern()), line.opts["symbol"], line.opts["pen"].width())
         for line in plot._lines.values()
