@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QSize, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPaintEvent
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from cnnstudio.gui.icons import icon
@@ -15,8 +15,12 @@ from cnnstudio.gui.widgets.table import prepare_table
 if TYPE_CHECKING:  # The module loads torch, which must not come before the window's first painting.
     from cnnstudio.models.summary import LayerRow
 
+_FONT = 0.92  # of the usual size: eight columns have to fit beside the switches
+_PADDING = 24  # of a cell, left and right together
+_MOST_SPARE = 40  # that a column takes of a wide window
 _HINT = "The layers appear here once an architecture is chosen"
-_STATE = 7
+_TYPE, _DETAIL, _STATE = 1, 2, 7
+_GIVE_WAY = ((_TYPE, "BatchNorm2d"), (_DETAIL, "5×5 depthwise"))  # columns, and what they still have to show
 
 
 def _detail(row: "LayerRow") -> str:
@@ -43,17 +47,17 @@ def _columns() -> tuple[Column["LayerRow"], ...]:
             "Floating-point operations for one image; a multiply-add counts as two",
         ),
         Column(
-            "Receptive field",
+            "Rec. field",
             lambda row: f"{row.receptive_field:,} px",
             lambda row: row.receptive_field,
-            "Side of the part of the image that one output value depends on",
+            "Receptive field: side of the part of the image that one output value depends on",
         ),
         Column("State", _state, None, "Whether training changes the weights"),
     )
 
 
 class LayerTable(QTableView):
-    """One row a layer; what is frozen is tinted, and says so.
+    """One row a layer; what is frozen is tinted, and says so. Where it is narrow, details are elided first.
 
     Signals:
         layer_chosen: Name of the layer that mouse or keys went to.
@@ -63,9 +67,14 @@ class LayerTable(QTableView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        font = self.font()
+        font.setPointSizeF(_FONT * font.pointSizeF())
+        self.setFont(font)
+        self.horizontalHeader().setFont(font)
         prepare_table(self, "layer_table", "Layers of the network")
         self.setIconSize(QSize(14, 14))
         self.rows_model: RowModel[LayerRow] = RowModel(_columns(), self)
+        self.rows_model.note = lambda row: " · ".join(filter(None, (row.type, _detail(row))))
         self.setModel(self.rows_model)
         self.selectionModel().selectionChanged.connect(self._announce)
         self._tokens = LIGHT
@@ -75,7 +84,7 @@ class LayerTable(QTableView):
         """Show the layers from the image to the head; the selection stays where it has the same name."""
         chosen, at = self.chosen, self.verticalScrollBar().value()
         self.rows_model.set_rows(rows)
-        self.resizeColumnsToContents()
+        self._fit_columns()
         self.select(chosen)
         self.verticalScrollBar().setValue(at)
 
@@ -122,6 +131,24 @@ class LayerTable(QTableView):
             painter = QPainter(self.viewport())
             painter.setPen(QColor(self._tokens.muted))
             painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _HINT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep all columns in sight."""
+        super().resizeEvent(event)
+        self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        header = self.horizontalHeader()
+        widths = [max(self.sizeHintForColumn(each), header.sectionSizeHint(each)) for each in range(header.count())]
+        over = sum(widths) - self.viewport().width()
+        for column, words in _GIVE_WAY:
+            least = self.fontMetrics().horizontalAdvance(words) + _PADDING
+            taken = min(max(0, over), max(0, widths[column] - least))
+            widths[column] -= taken
+            over -= taken
+        spare = min(_MOST_SPARE, max(0, -over) // len(widths))
+        for column, width in enumerate(widths):
+            header.resizeSection(column, width + spare)
 
     def _announce(self) -> None:
         if self.chosen:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
@@ -111,4 +113,20 @@ def test_words_stand_in_for_no_layers(table: LayerTable) -> None:
     middle = picture.height() // 2
     assert any(
         picture.pixel(x, y) != ground for y in range(middle - 8, middle + 8) for x in range(300, picture.width() - 300)
+    )
+
+
+@pytest.mark.parametrize("width", [812, 1100, 1500])
+def test_all_columns_are_in_sight(table: LayerTable, qtbot: QtBot, width: int) -> None:
+    deep = layer("features.2.0.block.1.0")
+    table.show_layers([replace(deep, type="AdaptiveAvgPool2d", detail="3×3 depthwise, stride 2, same")] * 40)
+    table.resize(width, 300)
+    header = table.horizontalHeader()
+    qtbot.waitUntil(table.verticalScrollBar().isVisible)
+    assert not table.horizontalScrollBar().isVisible()
+    assert header.length() == table.viewport().width()
+    state = table.visualRect(table.model().index(0, 7))
+    assert state.width() >= table.sizeHintForColumn(7)
+    assert table.model().index(0, 2).data(Qt.ItemDataRole.ToolTipRole) == (
+        "AdaptiveAvgPool2d · 3×3 depthwise, stride 2, same"
     )
