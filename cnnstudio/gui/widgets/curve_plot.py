@@ -1,16 +1,16 @@
 """Loss and accuracy over the epochs, drawn while they arrive."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPen
 from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
+from cnnstudio.gui.widgets.curve_axes import CurveAxes
 from cnnstudio.gui.widgets.curve_cursor import CurveCursor
 from cnnstudio.gui.widgets.curve_data import Points, Smoother, loss_top
 from cnnstudio.gui.widgets.curve_legend import CurveLegend
@@ -45,31 +45,20 @@ class CurvePlot(QWidget):
         self._tokens = LIGHT
         self._total = 10
 
-        self._plot = pg.PlotWidget(self)
-        self._item = self._plot.getPlotItem()
-        self._plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._plot.viewport().installEventFilter(self)
-        self._item.setMenuEnabled(False)
-        self._item.ctrlMenu.setParent(self, self._item.ctrlMenu.windowFlags())  # Made all the same; it goes with us.
-        self._item.hideButtons()
-        self._item.layout.setContentsMargins(0, 8, 4, 0)
-        self._item.getViewBox().sigRangeChangedManually.connect(self._zoomed)
-        self._accuracy_box = pg.ViewBox(enableMenu=False, enableMouse=False)
-        self._grid = pg.PlotDataItem(connect="pairs")
-        self._add_accuracy_axis()
-
+        self._axes = CurveAxes(self)
+        self._axes.resized.connect(self._reduce_again)
         self._lines = {
             name: pg.PlotDataItem(antialias=True, connect="all", skipFiniteCheck=True, autoDownsampleFactor=1.0)
             for name in ("train_loss_steps", *_NAMES)
         }
         for name, line in self._lines.items():
-            (self._accuracy_box if name.endswith("accuracy") else self._item).addItem(line, ignoreBounds=True)
+            self._axes.add_line(line, accuracy=name.endswith("accuracy"))
         for name, method in _REDUCED.items():
             self._lines[name].setDownsampling(auto=True, method=method)
 
         self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
-        self._item.addItem(self._best_line, ignoreBounds=True)
-        self._cursor = CurveCursor(self._plot, self._describe)
+        self._axes.add_line(self._best_line)
+        self._cursor = CurveCursor(self._axes.view, self._describe)
 
         self._hint = QLabel("Loss and accuracy appear here after the first steps", self)
         self._hint.setObjectName("curve_hint")
@@ -79,7 +68,7 @@ class CurvePlot(QWidget):
         pages = QWidget(self)
         self._pages = QStackedLayout(pages)
         self._pages.addWidget(self._hint)
-        self._pages.addWidget(self._plot)
+        self._pages.addWidget(self._axes)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -103,12 +92,7 @@ class CurvePlot(QWidget):
         """Let the x axis run from 0 to `total` epochs."""
         self._total = max(1, total)
         self._smoothers = [Smoother(_SMOOTHING * self._total) for _ in range(2)]
-        power = 10 ** max(0, math.floor(math.log10(self._total / 12)))
-        step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if self._total / step <= 12)
-        self._item.getAxis("bottom").setTickSpacing(step, step)
-        self._grid.setData(np.tile([0.0, self._total], 5), np.repeat(np.linspace(0, 1, 5), 2))
-        self._item.getViewBox().setLimits(xMin=0, xMax=self._total, minXRange=self._total / 200, yMin=0)
-        self.fit()
+        self._axes.set_epochs(self._total)
 
     def add_steps(self, epochs: Sequence[float], losses: Sequence[float], accuracies: Sequence[float]) -> None:
         """Append training loss and accuracy at positions counted in epochs, each `(n,)`, ascending."""
@@ -151,18 +135,10 @@ class CurvePlot(QWidget):
             side = (0, 0.5) if self._best_epoch < 0.75 * self._total else (1, 0.5)
             self._best_line.label.anchors = [side, side]
             self._best_line.label.setFormat(f"best · epoch {self._best_epoch}")
-        if self._fitted:
-            self._fit_losses()
+        self._axes.set_loss_top(loss_top(*(self._points[name].y for name in _LOSSES)))
         empty = not any(len(points) for points in self._points.values())
         self._pages.setCurrentIndex(0 if empty else 1)
         self.legend.setVisible(not empty)
-
-    def fit(self) -> None:
-        """Show all epochs and the whole range of the losses again."""
-        self._fitted = True
-        self._item.setXRange(0, self._total, padding=0)
-        self._accuracy_box.setYRange(0, 1, padding=0)
-        self._fit_losses()
 
     def drawn(self, curve: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what is on the screen of a curve.
@@ -187,8 +163,7 @@ class CurvePlot(QWidget):
     @property
     def loss_range(self) -> tuple[float, float]:
         """Where the axis of the losses begins and ends."""
-        bottom, top = self._item.getViewBox().viewRange()[1]
-        return float(bottom), float(top)
+        return self._axes.loss_range
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
@@ -201,28 +176,12 @@ class CurvePlot(QWidget):
         self._set_look("train_accuracy", pg.mkPen(accuracy, width=1))
         self._set_look("val_loss", pg.mkPen(validation, width=2, dash=[4, 2.5]))
         self._set_look("val_accuracy", pg.mkPen(accuracy, width=2, dash=[1, 2]))
-        self._plot.setBackground(tokens.card)
-        font = self.font()
-        font.setPointSizeF(font.pointSizeF() * 0.9)
-        for side in ("left", "bottom", "right"):
-            axis = self._item.getAxis(side)
-            axis.setStyle(tickFont=font, tickLength=0, tickAlpha=0, tickTextOffset=6, hideOverlappingLabels=False)
-            axis.setTextPen(tokens.muted)
-            axis.setPen(pg.mkPen(None))
-        self._item.setLabel("bottom", "epoch", color=tokens.muted)
-        self._grid.setPen(pg.mkPen(tokens.border, width=1))
+        self._axes.set_tokens(tokens)
         self._best_line.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
         self._best_line.label.setColor(tokens.muted)
-        self._best_line.label.setFont(font)
+        self._best_line.label.setFont(self._axes.small_font)
         self._cursor.set_tokens(tokens)
         self._hint.setStyleSheet(f"color: {tokens.muted}")
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Fit on a double click into the plot."""
-        if event.type() == QEvent.Type.MouseButtonDblClick:
-            self.fit()
-            return True
-        return super().eventFilter(watched, event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Left and right move the readout, plus and minus zoom, Home fits, Escape hides the readout."""
@@ -231,43 +190,20 @@ class CurvePlot(QWidget):
             step = self._total / 50 * (1 if event.key() == Qt.Key.Key_Right else -1)
             self._cursor.move_to(min(self._total, max(0.0, 0.0 if at is None else at + step)))
         elif event.key() in {Qt.Key.Key_Plus, Qt.Key.Key_Minus}:
-            factor = 0.8 if event.key() == Qt.Key.Key_Plus else 1.25
-            self._item.getViewBox().scaleBy(x=factor, center=None if at is None else pg.Point(at, 0))
-            self._zoomed()
+            self._axes.zoom(0.8 if event.key() == Qt.Key.Key_Plus else 1.25, at)
         elif event.key() == Qt.Key.Key_Home:
-            self.fit()
+            self._axes.fit()
         elif event.key() == Qt.Key.Key_Escape and at is not None:
             self._cursor.hide()
         else:
             super().keyPressEvent(event)
 
-    def _add_accuracy_axis(self) -> None:
-        """Lay a second view over the first, which shares its x axis and has its own y axis on the right."""
-        main = self._item.getViewBox()
-        self._item.scene().addItem(self._accuracy_box)
-        self._accuracy_box.setZValue(main.zValue() - 1)  # The mouse is for the losses' view.
-        self._accuracy_box.setXLink(main)
-        self._item.showAxis("right")
-        right = self._item.getAxis("right")
-        right.linkToView(self._accuracy_box)
-        right.setTicks([[(quarter / 4, f"{25 * quarter} %") for quarter in range(5)]])
-        self._accuracy_box.addItem(self._grid, ignoreBounds=True)
-        main.sigYRangeChanged.connect(self._label_losses)
-        main.sigResized.connect(self._resized)
-
-    def _resized(self) -> None:
-        self._accuracy_box.setGeometry(self._item.getViewBox().sceneBoundingRect())
-        for name in _REDUCED:  # pyqtgraph reduces them to the pixels there were when they were set.
+    def _reduce_again(self) -> None:
+        """Set the long curves again: pyqtgraph reduced them to the pixels that there were."""
+        for name in _REDUCED:
             x, y = self._lines[name].getOriginalDataset()
             if x is not None:
                 self._lines[name].setData(x, y)
-
-    def _label_losses(self) -> None:
-        """Name the losses at the four grid lines that the accuracies have."""
-        bottom, top = self.loss_range
-        values = np.linspace(bottom, top, 5)
-        decimals = max(len(f"{value:.3g}".partition(".")[2]) for value in values)
-        self._item.getAxis("left").setTicks([[(value, f"{value:.{decimals}f}") for value in values]])
 
     def _set_look(self, name: str, pen: QPen) -> None:
         line = self._lines[name]
@@ -281,12 +217,6 @@ class CurvePlot(QWidget):
         self._lines[name].setVisible(shown)
         if name == "train_loss":
             self._lines["train_loss_steps"].setVisible(shown)
-
-    def _zoomed(self) -> None:
-        self._fitted = False
-
-    def _fit_losses(self) -> None:
-        self._item.setYRange(0, loss_top(*(self._points[name].y for name in _LOSSES)), padding=0)
 
     def _describe(self, x: float) -> str:
         """Return the values at a position as rich text."""

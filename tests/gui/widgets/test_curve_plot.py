@@ -106,42 +106,36 @@ def test_loss_axis_keeps_the_curves_and_lets_an_outlier_go(plot: CurvePlot) -> N
 
 def test_double_click_fits_again_after_zooming(plot: CurvePlot) -> None:
     fill(plot)
-    fitted = plot._item.getViewBox().viewRange()
-    plot.setFocus()
+    fitted = plot.loss_range
     QTest.keyClick(plot, Qt.Key.Key_Plus)
-    zoomed = plot._item.getViewBox().viewRange()
-    assert zoomed[0][1] - zoomed[0][0] == pytest.approx(0.8 * 4)
+    left, right = plot._axes.epoch_range
+    assert right - left == pytest.approx(0.8 * 4)
     plot.refresh()
-    assert plot._item.getViewBox().viewRange() == zoomed
-    QTest.mouseDClick(plot._plot.viewport(), Qt.MouseButton.LeftButton)
-    np.testing.assert_allclose(plot._item.getViewBox().viewRange(), fitted)
+    assert plot._axes.epoch_range == (left, right)
+    QTest.mouseDClick(plot._axes.view.viewport(), Qt.MouseButton.LeftButton)
+    assert plot._axes.epoch_range == pytest.approx((0, 4))
+    assert plot.loss_range == pytest.approx(fitted)
 
 
-def test_x_axis_is_the_whole_run(plot: CurvePlot) -> None:
-    plot.set_epochs(30)
-    assert plot._item.getViewBox().viewRange()[0] == [0, 30]
-
-
-@pytest.mark.parametrize("total", [1, 5, 12, 25, 90, 120, 1000])
-def test_epochs_are_named_at_six_to_twelve_places(plot: CurvePlot, total: int) -> None:
-    plot.set_epochs(total)
-    step = plot._item.getAxis("bottom")._tickSpacing[0][0]
-    assert step == int(step)
-    assert min(total, 4) <= total / step <= 12
+def test_home_fits_too(plot: CurvePlot) -> None:
+    fill(plot)
+    QTest.keyClick(plot, Qt.Key.Key_Plus)
+    QTest.keyClick(plot, Qt.Key.Key_Home)
+    assert plot._axes.epoch_range == pytest.approx((0, 4))
 
 
 def test_mouse_shows_the_values_beside_it(plot: CurvePlot, qtbot: QtBot) -> None:
     fill(plot)
     qtbot.wait(20)  # The layout of the plot follows its first painting.
-    box = plot._item.getViewBox()
-    at = plot._plot.mapFromScene(box.mapViewToScene(box.viewRect().center()))
-    QTest.mouseMove(plot._plot.viewport(), QPoint(at.x(), at.y()))
+    box = plot._axes.view.getPlotItem().getViewBox()
+    at = plot._axes.view.mapFromScene(box.mapViewToScene(box.viewRect().center()))
+    QTest.mouseMove(plot._axes.view.viewport(), QPoint(at.x(), at.y()))
     readout = plot._cursor.readout
     qtbot.waitUntil(readout.isVisible)
     assert "epoch 2.0" in readout.text()
     assert "0.900" in readout.text()
     assert "75.0 %" in readout.text()
-    assert plot._plot.rect().contains(readout.geometry())
+    assert plot._axes.view.rect().contains(readout.geometry())
 
 
 def test_arrow_keys_move_the_readout_and_escape_hides_it(plot: CurvePlot) -> None:
@@ -187,4 +181,4 @@ def test_theme_reaches_lines_and_ground(plot: CurvePlot) -> None:
     for tokens in (DARK, LIGHT):
         plot.set_tokens(tokens)
         assert plot._lines["train_loss"].opts["pen"].color().name().upper() == tokens.series[0].upper()
-        assert plot._plot.backgroundBrush().color().name().upper() == tokens.card.upper()
+        assert plot._axes.view.backgroundBrush().color().name().upper() == tokens.card.upper()
