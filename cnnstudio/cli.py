@@ -159,7 +159,7 @@ def _describe(options: argparse.Namespace) -> int:
     )
     print(
         f"{card.title}: {summary.parameters:,} parameters, {summary.trainable:,} learn; "
-        f"{summary.flops:,} FLOPs an image of {side} × {side}; smallest input {summary.minimum_size} × {summary.minimum_size}"
+        f"{summary.flops:,} FLOPs an image of {side} × {side}; smallest input {summary.minimum_size} pixels"
     )
     return DONE
 

@@ -1,4 +1,5 @@
 import threading
+from collections import deque
 
 import numpy as np
 
@@ -31,7 +32,7 @@ def test_scalars_are_never_lost_and_of_pictures_the_latest_wins() -> None:
 def test_nothing_is_lost_while_both_sides_work() -> None:
     mailbox = Mailbox()
     taken: list[Event] = []
-    threads = [threading.Thread(target=lambda: [mailbox.put(step(n)) for n in range(5000)]) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: deque(map(mailbox.put, map(step, range(5000))))) for _ in range(3)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

@@ -1,0 +1,47 @@
+"""The keys of the window."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFileDialog
+
+if TYPE_CHECKING:
+    from cnnstudio.gui.main_window import MainWindow
+
+_PAGES = ("data", "model", "train", "test")
+
+
+def add_actions(window: "MainWindow") -> None:
+    """Give the window its keys: open, start, pages, undo, quit; Space is the window's own, see `keyPressEvent`."""
+    _add(window, "action.open", "Open folder …", QKeySequence.StandardKey.Open, lambda: open_folder(window))
+    _add(window, "action.start", "Start", QKeySequence("Ctrl+Return"), window.start)
+    _add(window, "action.undo", "Undo the latest setting", QKeySequence.StandardKey.Undo, window.session.undo)
+    _add(window, "action.quit", "Quit", QKeySequence.StandardKey.Quit, window.close)
+    for number, page in enumerate(_PAGES, start=1):
+        key = QKeySequence(f"Ctrl+{number}")
+        _add(window, f"action.{page}", page.capitalize(), key, partial(window.show_page, page))
+
+
+def open_folder(window: "MainWindow") -> None:
+    """Ask for a folder and look at its images."""
+    name = QFileDialog.getExistingDirectory(window, "Folder of images: one folder for each class")
+    if name:
+        window.session.open_folder(Path(name))
+        window.show_page("data")
+
+
+def _add(
+    window: "MainWindow",
+    name: str,
+    text: str,
+    key: QKeySequence | QKeySequence.StandardKey,
+    do: Callable[[], object],
+) -> None:
+    action = QAction(text, window)
+    action.setObjectName(name)
+    action.setShortcut(key)
+    action.triggered.connect(lambda _checked=False: do())
+    window.addAction(action)

@@ -1,0 +1,177 @@
+"""The feature maps of one layer for one image, and the choice of both."""
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
+
+from cnnstudio.core.events import FeatureMaps
+from cnnstudio.data.images import SUFFIXES
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.state import SessionState
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.card import Card
+from cnnstudio.gui.widgets.choice_row import PillRow
+from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.map_wall import MapWall
+from cnnstudio.gui.words import percent
+
+_BROWSE: Final = "browse"
+_MOST_IMAGES: Final = 30
+
+
+class FeatureMapsPanel(Card):
+    """Maps stream in while a run goes on; stages are pills, every layer is in the list beside them."""
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__("train.maps_card", "Feature maps", parent=parent)
+        self._session = session
+        self._layer = ""
+        self._seen = False
+        self._offered: tuple[object, ...] = ()
+        self._wall = MapWall()
+        self._wall.setObjectName("train.maps")
+        self._stages = PillRow("train.maps.stage", "Stage", {})
+        self._layers = ComboField("train.maps.layer", "Layer", {})
+        self._image = ComboField("train.maps.image", "Preview image", {})
+        self._answer = QLabel()
+        self._answer.setObjectName("train.maps.answer")
+        self._answer.setProperty("role", "muted")
+        self._lay_out()
+        self.setAcceptDrops(True)
+        theme.changed.connect(self._wall.set_tokens)
+        self._wall.set_tokens(theme.tokens)
+        self._stages.chosen.connect(self._choose)
+        self._layers.chosen.connect(self._choose)
+        self._image.chosen.connect(self._choose_image)
+        session.run_began.connect(self._begin)
+        session.changed.connect(self._show)
+        self._show(session.state)
+
+    def watch(self, *, seen: bool) -> None:
+        """Say whether anybody can see the maps; without that none are computed."""
+        self._seen = seen
+        self._session.watch(layer=self._layer if seen else "")
+
+    def show_maps(self, maps: FeatureMaps) -> None:
+        """Draw the maps of a layer, if it is still the one that is wanted."""
+        if maps.layer != self._layer:
+            return
+        channels, height, width = maps.shape
+        self.set_subtitle(f"{maps.layer} · {channels} × {height} × {width}")
+        self._wall.show_maps(maps.tiles, maps.layer)
+        started = self._session.state.run.started
+        if started is not None:
+            best = int(maps.probabilities.argmax())
+            self._answer.setText(f"{started.classes[best]} {percent(float(maps.probabilities[best]))}")
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take an image file."""
+        if _image_of(event) is not None:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Make the dropped image the preview image."""
+        path = _image_of(event)
+        if path is not None:
+            event.acceptProposedAction()
+            self._use_image(path)
+
+    def _lay_out(self) -> None:
+        self.add_to_header(self._answer)
+        self.add_to_header(self._image)
+        self._image.setMaximumWidth(240)
+        self._layers.setMaximumWidth(200)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self._stages, 1)
+        row.addWidget(self._layers)
+        self.body.addLayout(row)
+        self.body.addWidget(self._wall, 1)
+
+    @Slot()
+    def _begin(self) -> None:
+        self._wall.clear()
+        self._answer.setText("")
+        self.set_subtitle("")
+
+    @Slot(object)
+    def _show(self, state: SessionState) -> None:
+        self._offer_images(state)
+        started, summary = state.run.started, state.summary
+        layers = started.layers if started else ()
+        self._stages.setVisible(bool(layers))
+        self._layers.setVisible(bool(layers))
+        if not layers:
+            return
+        if self._layers_offered() != layers:
+            known = {stage.name for stage in summary.stages} if summary else set()
+            self._layers.set_options({layer: layer for layer in layers})
+            tops = [layer for layer in layers if layer in known] or [layer for layer in layers if "." not in layer]
+            self._stages.set_options({layer: layer for layer in tops})
+            self._choose(self._layer if self._layer in layers else next(iter([*tops, *layers])))
+
+    def _layers_offered(self) -> tuple[str, ...]:
+        return tuple(str(self._layers.itemData(row)) for row in range(self._layers.count()))
+
+    def _offer_images(self, state: SessionState) -> None:
+        """List one validation image of each class, and the way to any other."""
+        survey = state.survey
+        self._image.setVisible(survey is not None)
+        if survey is None:
+            return
+        watched = state.watch.image
+        offered = (id(survey), watched)
+        if offered == self._offered:
+            return
+        self._offered = offered
+        first: dict[int, Path] = {}
+        for index in survey.split.val:
+            image = survey.catalog.images[index]
+            first.setdefault(image.label, image.path)
+        options = {
+            str(path): f"{survey.catalog.classes[label]} / {path.name}"
+            for label, path in sorted(first.items())[:_MOST_IMAGES]
+        }
+        if watched and watched not in options:
+            options = {watched: Path(watched).name, **options}
+        self._image.set_options({**options, _BROWSE: "Choose a file …"})
+        if watched:
+            self._image.set_value(watched)
+        elif options:
+            self._session.watch(image=next(iter(options)))
+
+    @Slot(str)
+    def _choose(self, layer: str) -> None:
+        self._layer = layer
+        self._layers.set_value(layer)
+        if layer in self._stages.options():
+            self._stages.set_value(layer)
+        if self._seen:
+            self._session.watch(layer=layer)
+
+    @Slot(str)
+    def _choose_image(self, key: str) -> None:
+        if key != _BROWSE:
+            self._use_image(Path(key))
+            return
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
+        name, _ = QFileDialog.getOpenFileName(self, "Preview image", "", f"Images ({patterns})")
+        self._offered = ()
+        if name:
+            self._use_image(Path(name))
+        else:
+            self._offer_images(self._session.state)
+
+    def _use_image(self, path: Path) -> None:
+        self._session.watch(image=str(path))
+
+
+def _image_of(event: QDropEvent) -> Path | None:
+    urls = event.mimeData().urls()
+    if len(urls) != 1 or not urls[0].isLocalFile():
+        return None
+    path = Path(urls[0].toLocalFile())
+    return path if path.is_file() and path.suffix.lower() in SUFFIXES else None

@@ -1,0 +1,74 @@
+"""From the session's state to the words of bars and badges."""
+
+from pathlib import Path
+
+from cnnstudio.gui.panels.rail import Badge
+from cnnstudio.gui.panels.top_bar import RunState
+from cnnstudio.gui.state import SessionState, Work
+from cnnstudio.gui.words import duration, percent
+
+
+def top_bar_state(state: SessionState) -> RunState:
+    """Return what the Start button is about."""
+    match state.run.status:
+        case "running" | "paused" | "stopping" as active:
+            return active
+        case "none" | "ended":
+            return "idle"
+
+
+def subtitle(state: SessionState) -> str:
+    """Return what is open: `garden-birds · resnet18 · garden-birds-resnet18-7`."""
+    parts = [Path(state.config.data.folder).name, state.config.model.arch] if state.survey else []
+    if state.run.started is not None:
+        parts = [Path(state.run.started.config.data.folder).name, Path(state.run.started.run).name]
+    return " · ".join(parts)
+
+
+def badges(state: SessionState) -> dict[str, Badge]:
+    """Return the badge of each page."""
+    data: Badge = "ready" if state.survey else "attention"
+    return {
+        "data": "busy" if state.surveying else data,
+        "model": "attention" if state.model_problem else ("ready" if state.summary else "none"),
+        "train": "busy" if state.run.active else ("ready" if state.run.epochs else "none"),
+        "test": "ready" if state.model_folder else "none",
+    }
+
+
+def present_work(state: SessionState) -> Work:
+    """Return what happens now, in words, from the first second on."""
+    run = state.run
+    if run.status == "stopping":
+        return Work("Stopping after this batch …")
+    if run.status == "paused":
+        return Work("Paused. Space goes on")
+    if run.active and run.work is not None:
+        done = run.work.done
+        if run.step is not None and run.started is not None and run.work.text.startswith("Training"):
+            done = run.step.epoch / run.started.config.train.epochs
+        return Work(run.work.text, done)
+    if state.surveying is not None:
+        return state.surveying
+    return Work(_rest(state))
+
+
+def figures(state: SessionState) -> tuple[str, ...]:
+    """Return the figures on the right of the status bar."""
+    run = state.run
+    if not run.active or run.step is None:
+        return ()
+    speed = f"{run.step.images_per_second:,.0f} images/s"
+    left = run.seconds_left
+    return (speed,) if left is None else (speed, f"{duration(left)} left")
+
+
+def _rest(state: SessionState) -> str:
+    ended = state.run.ended
+    if ended is None:
+        ready = "Ready" if state.survey else "Drop a folder of images, or take a sample"
+        return ready if state.torch_ready else "Loading PyTorch"
+    verb = {"finished": "Finished", "stopped": "Stopped", "failed": "Failed"}[ended.reason]
+    if ended.best_val_accuracy is None:
+        return f"{verb} before the first epoch ended" if ended.reason == "stopped" else verb
+    return f"{verb} after {duration(ended.seconds)}: {percent(ended.best_val_accuracy)} at epoch {ended.best_epoch}"
