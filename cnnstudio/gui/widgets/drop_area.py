@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QFocusEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.icons import pixmap
 from cnnstudio.gui.theme import Theme, Tokens
 
 DropMode = Literal["folder", "image"]
+
+_BY_KEYS: Final = frozenset(
+    {Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason, Qt.FocusReason.ShortcutFocusReason}
+)
+_ARCHIVES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
 
 
 class DropArea(QAbstractButton):
@@ -50,6 +55,7 @@ class DropArea(QAbstractButton):
         self._theme = theme
         self._hint = hint
         self._over = False
+        self._ring = False
         self._glyph = QLabel()
         self._title = QLabel(title)
         self._title.setProperty("role", "title")
@@ -70,6 +76,11 @@ class DropArea(QAbstractButton):
         layout = self.layout()
         assert layout is not None
         return layout.sizeHint()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show the focus to those who move it by keys; so large a frame would trouble the others."""
+        self._ring = event.reason() in _BY_KEYS
+        super().focusInEvent(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Light up, or say why this cannot be taken."""
@@ -106,7 +117,7 @@ class DropArea(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(QColor(tokens.tint if lit else tokens.hover if self.underMouse() else tokens.ground))
-        strong = lit or self.hasFocus()
+        strong = lit or (self._ring and self.hasFocus())
         pen = QPen(QColor(tokens.accent if strong else tokens.edge), 2 if strong else 1.5)
         if not strong:
             pen.setDashPattern([4, 4])
@@ -167,8 +178,15 @@ def _one_path(data: QMimeData, mode: DropMode) -> tuple[Path | None, str]:
     if not urls[0]:
         return None, f"This is not on this machine. Save it first, then drop {wanted}."
     path = Path(urls[0])
+    refusal = _refusal(path, mode, wanted)
+    return (None, refusal) if refusal else (path, "")
+
+
+def _refusal(path: Path, mode: DropMode, wanted: str) -> str:
+    if path.suffix.lower() in _ARCHIVES and path.is_file():
+        return f"{path.name} is an archive. Unpack it first, then drop {wanted} from it."
     if mode == "folder" and not path.is_dir():
-        return None, f"{path.name} is not a folder. Drop the folder that holds one sub-folder for each class."
+        return f"{path.name} is not a folder. Drop the folder that holds one sub-folder for each class."
     if mode == "image" and not path.is_file():
-        return None, f"{path.name} is not a file. Drop {wanted}."
-    return path, ""
+        return f"{path.name} is not a file. Drop {wanted}."
+    return ""

@@ -29,7 +29,6 @@ class Switch(QAbstractButton):
         self._slide = QVariantAnimation(self)
         self._slide.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._slide.valueChanged.connect(self._move)
-        self.toggled.connect(self._flip)
 
     def sizeHint(self) -> QSize:
         """Return a size that goes with the font."""
@@ -55,8 +54,18 @@ class Switch(QAbstractButton):
             painter.setPen(QPen(QColor(tokens.text), 2))
             painter.drawRoundedRect(track.adjusted(1, 1, -1, -1), radius - 1, radius - 1)
 
-    @Slot(bool)
-    def _flip(self, on: bool) -> None:
+    def checkStateSet(self) -> None:
+        """Follow the program, which may have blocked the signals."""
+        super().checkStateSet()
+        self._follow()
+
+    def nextCheckState(self) -> None:
+        """Follow the user."""
+        super().nextCheckState()
+        self._follow()
+
+    def _follow(self) -> None:
+        on = self.isChecked()
         self._slide.stop()
         allowed = self.style().styleHint(QStyle.StyleHint.SH_Widget_Animation_Duration, None, self)
         if not self.isVisible() or allowed == 0:

@@ -107,6 +107,30 @@ def test_refuses_with_a_sentence(
     assert area.accessibleDescription() == sentence
 
 
+@pytest.mark.parametrize("mode", ["folder", "image"])
+def test_an_archive_is_to_be_unpacked_first(qtbot: QtBot, theme: Theme, tmp_path: Path, mode: DropMode) -> None:
+    (tmp_path / "birds.ZIP").write_bytes(b"PK")
+    area = make(qtbot, theme, mode)
+    data = mime(QUrl.fromLocalFile(str(tmp_path / "birds.ZIP")))
+    assert enter(area, data).dropAction() == Qt.DropAction.IgnoreAction
+    with qtbot.assertNotEmitted(area.dropped):
+        drop(area, data)
+    wanted = {"folder": "a folder", "image": "an image file"}[mode]
+    assert area.note() == f"birds.ZIP is an archive. Unpack it first, then drop {wanted} from it."
+
+
+def test_a_ring_for_the_keyboard_only(qtbot: QtBot, theme: Theme) -> None:
+    area = make(qtbot, theme, "folder")
+    qtbot.waitUntil(area.hasFocus)  # the only widget of the window
+    area.clearFocus()
+    plain = area.grab().toImage()
+    area.setFocus(Qt.FocusReason.OtherFocusReason)
+    assert area.grab().toImage() == plain
+    area.clearFocus()
+    area.setFocus(Qt.FocusReason.TabFocusReason)
+    assert area.grab().toImage() != plain
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_Space, None])
 def test_click_or_key_asks_for_a_dialog(qtbot: QtBot, theme: Theme, key: Qt.Key | None) -> None:
     area = make(qtbot, theme, "folder")

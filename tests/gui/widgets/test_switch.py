@@ -1,4 +1,4 @@
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QSignalBlocker, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -40,6 +40,9 @@ def test_track_slides_to_the_accent_and_follows_the_theme(qtbot: QtBot, theme: T
     qtbot.waitUntil(lambda: colour() == QColor(LIGHT.accent))
     theme.set_mode("dark")
     assert colour() == QColor(DARK.accent)
+    with QSignalBlocker(switch):
+        switch.setChecked(False)
+    qtbot.waitUntil(lambda: colour() == QColor(DARK.edge))
 
 
 def test_keyboard_focus_can_be_seen(qtbot: QtBot, theme: Theme) -> None:
