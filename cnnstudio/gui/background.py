@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
-from cnnstudio.data.images import UnreadableImageError
+from cnnstudio.data.images import Pixels, UnreadableImageError, image_size, read_thumbnail
 
 if TYPE_CHECKING:
     from cnnstudio.engine.evaluate import Prediction
     from cnnstudio.models.summary import Summary
+
+_LARGEST: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,21 @@ class Described:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a trained network says of an image, and the image.
+
+    Attributes:
+        run: The run folder of the network.
+        prediction: Its answer.
+        pixels: The upright image, `(h, w, 3)` uint8, at most 1,024 pixels a side.
+    """
+
+    run: Path
+    prediction: "Prediction"
+    pixels: Pixels
+
+
 def load_torch(_job: object) -> None:
     """Import what a run needs, so that Start answers at once."""
     import cnnstudio.engine.trainer  # noqa: F401 - imported for its effect
@@ -42,11 +59,9 @@ def describe(config: Config, classes: int) -> Described:
         config: The configuration.
         classes: Number of classes; 0 while no folder is open.
     """
-    import torch
-
     from cnnstudio.engine.device import resolve
     from cnnstudio.models import registry
-    from cnnstudio.models.create import create
+    from cnnstudio.models.create import outline
     from cnnstudio.models.summary import check_image_size, summarise
 
     summary, problem, device, reason = None, "", "", ""
@@ -54,19 +69,17 @@ def describe(config: Config, classes: int) -> Described:
         compute = resolve(config.compute)
         device = compute.label
         reason = _reason(config, compute.name, compute.device.type)
-        registry.check(config)
         card = registry.card(config.model.arch)
         side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-        with torch.device("meta"):
-            network, _ = create(config, classes=classes or 1000, load=False)
-            summary = summarise(network, image_size=side)
+        network = outline(config, classes or 1000)
+        summary = summarise(network, image_size=side)
         check_image_size(network, side, card.title)
     except InputError as error:
         problem = error.one_line()
     return Described(summary, problem, device, reason)
 
 
-def predict(run: Path, image: Path) -> "Prediction":
+def predict(run: Path, image: Path) -> Answer:
     """Ask the best weights of a run about an image.
 
     Raises:
@@ -75,7 +88,8 @@ def predict(run: Path, image: Path) -> "Prediction":
     from cnnstudio.engine.evaluate import load_model
 
     try:
-        return load_model(run, device="cpu").predict(image)
+        pixels = read_thumbnail(image, min(_LARGEST, max(image_size(image))))
+        return Answer(run, load_model(run, device="cpu").predict(image), pixels)
     except UnreadableImageError as error:
         raise InputError(f"the image cannot be read: {error}", where=image, remedy="choose another one") from None
 

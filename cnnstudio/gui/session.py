@@ -2,26 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.data.samples import sample, write_sample
+from cnnstudio.data.images import Pixels
+from cnnstudio.data.samples import draw_image, sample, samples, write_sample
 from cnnstudio.data.splits import split
 from cnnstudio.data.survey import Survey, survey
 from cnnstudio.gui import background
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Job, Tasks
 from cnnstudio.gui.thread_host import ThreadHost
+from cnnstudio.gui.words import in_sentences
 from cnnstudio.runtime.runs import free_run_folder, read_run, recent_runs, samples_folder
-
-if TYPE_CHECKING:
-    from cnnstudio.engine.evaluate import Prediction
-
-_SPLIT_KEYS = frozenset({"data.val_fraction", "train.seed"})
 
 
 class Session(QObject):
@@ -35,14 +31,18 @@ class Session(QObject):
         streamed: A list of a run's events, once a tick; for curves and pictures.
         run_began: A run was started; curves of an earlier one are out of date.
         run_ended: The run's thread has ended.
-        predicted: The answer for the image on the Test page (`Prediction`).
+        samples_drawn: Some pictures of samples, by name (`dict[str, tuple[Pixels, ...]]`).
+        predicted: The answer for the image on the Test page (`Answer`).
+        not_predicted: Why there is no answer, in one sentence.
     """
 
     changed = Signal(object)
     streamed = Signal(object)
     run_began = Signal()
     run_ended = Signal()
+    samples_drawn = Signal(object)
     predicted = Signal(object)
+    not_predicted = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -103,6 +103,20 @@ class Session(QObject):
             self.open_folder(path)
 
         self._tasks.submit("survey", draw, drawn, self._survey_failed, self._surveying)
+
+    def draw_samples(self, each: int) -> None:
+        """Draw some pictures of every sample, to show what they are like."""
+
+        def draw(job: Job[dict[str, tuple[Pixels, ...]]]) -> dict[str, tuple[Pixels, ...]]:
+            drawn: dict[str, tuple[Pixels, ...]] = {}
+            for known in samples():
+                drawn[known.name] = tuple(
+                    draw_image(known.name, known.classes[index % len(known.classes)], index) for index in range(each)
+                )
+                job.report(dict(drawn))
+            return drawn
+
+        self._tasks.submit("samples", draw, self.samples_drawn.emit, self._failed, self.samples_drawn.emit)
 
     def cancel_survey(self) -> None:
         """Give up looking at a folder."""
@@ -191,19 +205,23 @@ class Session(QObject):
     def open_run(self, folder: Path) -> None:
         """Make the model of an earlier run the one to ask."""
         try:
-            read_run(folder)
+            run = read_run(folder)
         except InputError as error:
-            self.say("error", error.one_line())
+            self._failed(error)
             return
-        self._set(model_folder=folder, notice=None)
+        recent = self.state.recent
+        known = any(other.path == folder for other in recent)
+        self._set(model_folder=folder, recent=recent if known else (run, *recent), notice=None)
 
     def predict(self, image: Path) -> None:
         """Ask the model of the Test page about an image."""
         folder = self.state.model_folder
         if folder is None:
-            self.say("warn", "There is no trained model yet: train one, or open an earlier run.")
+            self.not_predicted.emit("There is no trained model yet: train one, or open an earlier run.")
             return
-        self._tasks.submit("predict", lambda _job: background.predict(folder, image), self._answered, self._failed)
+        self._tasks.submit(
+            "predict", lambda _job: background.predict(folder, image), self.predicted.emit, self._not_predicted
+        )
 
     # Around
 
@@ -244,10 +262,9 @@ class Session(QObject):
     @Slot(object)
     def _take_events(self, events: list[object]) -> None:
         run = self.state.run.after(events)  # type: ignore[arg-type]
-        watch = self.state.watch
-        if run.started is not None and self.state.run.started is None and watch.layer not in run.started.layers:
-            self.watch(layer=run.started.layers[0] if run.started.layers else "")
-        folder = Path(run.started.run) if run.started and run.has_model else self.state.model_folder
+        folder = self.state.model_folder
+        if run.started is not None and run.has_model and not self.state.run.has_model:
+            folder = Path(run.started.run)  # once: after that the user may choose an earlier run
         self._set(run=run, model_folder=folder)
         self.streamed.emit(events)
 
@@ -272,8 +289,12 @@ class Session(QObject):
         self._set(surveying=None)
         self._failed(error)
 
-    def _answered(self, prediction: "Prediction") -> None:
-        self.predicted.emit(prediction)
+    def _not_predicted(self, error: Exception) -> None:
+        self.not_predicted.emit(_sentence(error))
 
     def _failed(self, error: Exception) -> None:
-        self.say("error", error.one_line() if isinstance(error, InputError) else f"{type(error).__name__}: {error}")
+        self.say("error", _sentence(error))
+
+
+def _sentence(error: Exception) -> str:
+    return in_sentences(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
