@@ -55,7 +55,7 @@ def sample_folder(python: Path, data: Path) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         draft.parent.mkdir(parents=True, exist_ok=True)
         command = [str(python), "-m", "cnnstudio", "sample", SAMPLE, str(draft)]
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+        if subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode:
             raise SetupError(f"the sample could not be drawn [{draft}]: the lines above tell why")
         draft.rename(folder)
     return folder
