@@ -1,0 +1,192 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.config import Config
+from cnnstudio.gui.pages.model_page import ModelPage
+from cnnstudio.gui.panels.layers_panel import IMPOSSIBLE, LOADING, UNCHANGED, LayersPanel
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.architecture_card import ArchitectureCard
+from cnnstudio.gui.widgets.banner import Banner
+from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.layer_table import LayerTable
+from cnnstudio.gui.widgets.stage_column import StageColumn
+from cnnstudio.gui.widgets.switch import Switch
+
+T = TypeVar("T", bound=QWidget)
+
+
+@pytest.fixture
+def session(qtbot: QtBot) -> Iterator[Session]:
+    session = Session()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def cold(qtbot: QtBot, theme: Theme, session: Session) -> ModelPage:
+    """Return the page before torch is loaded."""
+    page = ModelPage(session, theme)
+    qtbot.addWidget(page)
+    page.resize(1184, 728)
+    page.show()
+    qtbot.waitExposed(page)
+    return page
+
+
+@pytest.fixture
+def page(qtbot: QtBot, cold: ModelPage, session: Session) -> ModelPage:
+    session.load_torch()
+    qtbot.waitUntil(lambda: session.state.summary is not None, timeout=60_000)
+    return cold
+
+
+def part(page: ModelPage, kind: type[T], name: str) -> T:
+    found = page.findChild(kind, name)
+    assert found is not None
+    return found
+
+
+def arch(page: ModelPage, name: str) -> ArchitectureCard:
+    return part(page, ArchitectureCard, f"model.arch.{name}")
+
+
+def choose(qtbot: QtBot, page: ModelPage, session: Session, name: str) -> None:
+    before = session.state.summary
+    QTest.mouseClick(arch(page, name), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.state.summary is not before)
+
+
+def chosen(page: ModelPage) -> list[str]:
+    return [card.name for card in page.findChildren(ArchitectureCard) if card.isChecked()]
+
+
+def text(page: ModelPage, name: str) -> str:
+    label = part(page, QLabel, name)
+    return label.text() if label.isVisible() else ""
+
+
+def test_the_page_stands_before_torch_is_loaded(cold: ModelPage, session: Session) -> None:
+    assert chosen(cold) == ["compact"]
+    assert text(cold, "layers.empty") == LOADING
+    QTest.mouseClick(arch(cold, "resnet18"), Qt.MouseButton.LeftButton)
+    assert session.state.config.model.arch == "resnet18"
+
+
+def test_a_card_says_what_it_offers(cold: ModelPage) -> None:
+    card = arch(cold, "efficientnet_lite0")
+    words = [label.text() for label in card.findChildren(QLabel)]
+    assert {"EfficientNet-Lite0", "2020", "4.65 M parameters · 224 px", "ImageNet weights"} <= set(words)
+    assert card.accessibleName() == "EfficientNet-Lite0, 2020"
+    assert card.accessibleDescription().endswith("4.65 M parameters · 224 px · ImageNet weights")
+    assert "no weights" in [label.text() for label in arch(cold, "compact").findChildren(QLabel)]
+
+
+def test_all_layers_and_their_totals_are_shown(qtbot: QtBot, page: ModelPage, session: Session) -> None:
+    choose(qtbot, page, session, "resnet18")
+    layers = part(page, LayersPanel, "layers")
+    assert layers.subtitle() == ("11.7 M parameters, 11.7 M learn · 3.63 GFLOPs · input 224 × 224, smallest 1 × 1")
+    table = part(page, LayerTable, "layer_table")
+    names = [row.name for row in table.rows_model.rows]
+    assert (names[0], names[-1]) == ("conv1", "fc")
+    assert table.isVisible()
+    assert text(page, "layers.empty") == ""
+
+
+def test_arrow_keys_go_from_card_to_card(page: ModelPage, session: Session) -> None:
+    card = arch(page, "compact")
+    card.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(card, Qt.Key.Key_Right)
+    assert (chosen(page), session.state.config.model.arch) == (["resnet18"], "resnet18")
+    QTest.keyClick(arch(page, "resnet18"), Qt.Key.Key_Space)
+    assert chosen(page) == ["resnet18"]
+
+
+def test_a_choice_brings_its_companions_in_one_step(page: ModelPage, session: Session) -> None:
+    QTest.mouseClick(arch(page, "efficientnet_lite0"), Qt.MouseButton.LeftButton)
+    assert session.state.config.transfer.mode == "freeze"
+    assert text(page, "model.note") == (
+        "Transfer is now Freeze: EfficientNet-Lite0 starts from its pretrained weights."
+    )
+    session.undo()
+    assert session.state.config == Config()
+    assert chosen(page) == ["compact"]
+    assert text(page, "model.note").startswith("After Simonyan & Zisserman")
+
+
+def test_a_switch_shows_what_it_changes(qtbot: QtBot, page: ModelPage, session: Session) -> None:
+    choose(qtbot, page, session, "resnet18")
+    assert text(page, "layers.change").startswith("Parameters 1.43 M → 11.7 M · FLOPs ")
+    before = session.state.summary
+    QTest.mouseClick(part(page, Switch, "model.batchnorm"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.state.summary is not before)
+    assert text(page, "layers.change") == "Parameters 11,689,512 → 11,684,712"
+    before = session.state.summary
+    session.set_value("model.dropout2d", 0.1)
+    qtbot.waitUntil(lambda: session.state.summary is not before)
+    assert text(page, "layers.change") == UNCHANGED
+
+
+def test_freezing_shows_in_totals_stages_and_layers(qtbot: QtBot, page: ModelPage, session: Session) -> None:
+    choose(qtbot, page, session, "efficientnet_lite0")
+    assert part(page, LayersPanel, "layers").subtitle().startswith("4.65 M parameters, 1.28 M learn · ")
+    rows = part(page, LayerTable, "layer_table").rows_model.rows
+    assert [row.name for row in rows if not row.frozen] == ["avgpool", "classifier.0", "classifier.1"]
+    before = session.state.summary
+    transfer = part(page, ComboField, "transfer.mode")
+    QTest.keyClick(transfer, Qt.Key.Key_Down)
+    assert session.state.config.transfer.mode == "finetune"
+    qtbot.waitUntil(lambda: session.state.summary is not before)
+    assert text(page, "layers.change") == "Learning 1.28 M → 4.65 M"
+    assert not any(stage.frozen for stage in part(page, StageColumn, "stage_column").stages)
+
+
+def test_stage_and_layer_lead_to_each_other(qtbot: QtBot, page: ModelPage, session: Session) -> None:
+    choose(qtbot, page, session, "resnet18")
+    column, table = part(page, StageColumn, "stage_column"), part(page, LayerTable, "layer_table")
+    assert (table.chosen, column.chosen) == ("conv1", "stem")
+    QTest.mouseClick(column.viewport(), Qt.MouseButton.LeftButton, pos=column.visualItemRect(column.item(4)).center())
+    assert table.chosen == "layer4.0.conv1"
+    QTest.keyClick(table, Qt.Key.Key_End, Qt.KeyboardModifier.ControlModifier)
+    assert (table.chosen, column.chosen, text(page, "network.layer")) == ("fc", "head", "fc")
+
+
+def test_switches_that_cannot_stand_say_so_once(qtbot: QtBot, page: ModelPage, session: Session) -> None:
+    banner = part(page, Banner, "model.problem")
+    session.set_value("transfer.mode", "finetune")
+    qtbot.waitUntil(lambda: session.state.model_problem != "")
+    assert banner.text() == session.state.model_problem
+    assert "Compact CNN has no pretrained weights" in banner.text()
+    assert text(page, "layers.empty") == IMPOSSIBLE
+    QTest.mouseClick(part(page, QWidget, "model.problem.close"), Qt.MouseButton.LeftButton)
+    session.say("info", "something else")
+    assert not banner.isVisible()
+    session.undo()
+    qtbot.waitUntil(lambda: session.state.summary is not None)
+    assert part(page, LayerTable, "layer_table").isVisible()
+    assert text(page, "layers.empty") == ""
+
+
+@pytest.mark.parametrize("name", ["compact", "resnet18", "efficientnet_lite0"])
+def test_everything_fits_a_small_window(qtbot: QtBot, page: ModelPage, session: Session, name: str) -> None:
+    if name != "compact":
+        choose(qtbot, page, session, name)
+    cards = [part(page, QWidget, key) for key in ("switches", "network", "layers")]
+    qtbot.waitUntil(lambda: all(page.rect().contains(card.mapTo(page, card.rect().bottomRight())) for card in cards))
+    assert page.verticalScrollBar().maximum() == 0
+
+
+def test_number_of_classes_follows_the_open_folder(
+    qtbot: QtBot, page: ModelPage, session: Session, image_tree: Callable[..., Path]
+) -> None:
+    session.open_folder(image_tree(("ant", "bee", "fly")))
+    table = part(page, LayerTable, "layer_table")
+    qtbot.waitUntil(lambda: table.rows_model.rows[-1].output_shape == (3,), timeout=10_000)
+    assert text(page, "layers.change") == "Parameters 1.43 M → 1.17 M · FLOPs 951 M → 950 M"

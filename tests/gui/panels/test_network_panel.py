@@ -1,0 +1,149 @@
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.config import Config
+from cnnstudio.gui.panels.network_panel import NetworkPanel
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.key_values import KeyValues
+from cnnstudio.gui.widgets.stage_column import StageColumn
+
+T = TypeVar("T", bound=QWidget)
+
+
+@pytest.fixture
+def session(qtbot: QtBot) -> Iterator[Session]:
+    session = Session()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, theme: Theme, session: Session) -> NetworkPanel:
+    panel = NetworkPanel(session, theme)
+    qtbot.addWidget(panel)
+    panel.resize(316, 478)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def part(panel: NetworkPanel, kind: type[T], name: str) -> T:
+    found = panel.findChild(kind, name)
+    assert found is not None
+    return found
+
+
+def describe(qtbot: QtBot, session: Session, arch: str, **transfer: object) -> None:
+    """Choose an architecture, and wait for its layers."""
+    config = Config().replace("model.arch", arch)
+    for name, value in transfer.items():
+        config = config.replace(f"transfer.{name}", value)
+    before = session.state.summary
+    session.use_config(config)
+    if not session.state.torch_ready:
+        session.load_torch()
+    qtbot.waitUntil(lambda: session.state.summary not in {before, None}, timeout=60_000)
+
+
+def figures(panel: NetworkPanel) -> dict[str, str]:
+    values = part(panel, KeyValues, "network.values")
+    return {key: values.value(key) for key in values.keys()}  # noqa: SIM118 - not a mapping
+
+
+def test_words_stand_in_until_torch_is_loaded(panel: NetworkPanel) -> None:
+    assert part(panel, QLabel, "network.empty").text() == "PyTorch is loading."
+    assert part(panel, QLabel, "network.total").text() == "Compact CNN"
+    assert not part(panel, StageColumn, "stage_column").isVisible()
+    assert panel.layer() == ""
+
+
+def test_stages_and_the_first_layer_are_shown(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18")
+    column = part(panel, StageColumn, "stage_column")
+    assert [(stage.title, stage.shape) for stage in column.stages] == [
+        ("7×7 stem", "56²"),
+        ("layer1 · 64 maps", "56²"),
+        ("layer2 · 128 maps", "28²"),
+        ("layer3 · 256 maps", "14²"),
+        ("layer4 · 512 maps", "7²"),
+        ("head · Average and classifier", ""),
+    ]
+    assert part(panel, QLabel, "network.total").text() == "ResNet-18 · 11.7 M"
+    assert (panel.layer(), column.chosen) == ("conv1", "stem")
+    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d"
+    assert figures(panel) == {
+        "Output": "64 × 112 × 112",
+        "Kernel": "7×7, stride 2, same",
+        "Parameters": "9,408",  # 7 · 7 · 3 · 64, no bias before BatchNorm
+        "FLOPs": "236 M",
+        "Receptive field": "7 px",
+        "Frozen": "no",
+    }
+
+
+def test_a_stage_leads_to_its_first_layer(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18")
+    column = part(panel, StageColumn, "stage_column")
+    with qtbot.waitSignal(panel.layer_chosen) as told:
+        row = column.visualItemRect(column.item(2)).center()
+        QTest.mouseClick(column.viewport(), Qt.MouseButton.LeftButton, pos=row)
+    assert told.args == ["layer2.0.conv1"]
+    assert part(panel, QLabel, "network.layer").text() == "layer2.0.conv1"
+    assert figures(panel)["Parameters"] == "73,728"
+    with qtbot.waitSignal(panel.layer_chosen) as told:
+        QTest.keyClick(column, Qt.Key.Key_Down)
+    assert told.args == ["layer3.0.conv1"]
+
+
+def test_a_layer_marks_its_stage_without_a_signal(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18")
+    with qtbot.assertNotEmitted(panel.layer_chosen):
+        panel.select_layer("fc")
+        panel.select_layer("no such layer")
+    assert panel.layer() == "fc"
+    assert part(panel, StageColumn, "stage_column").chosen == "head"
+    assert figures(panel) == {
+        "Output": "1000",
+        "Detail": "512 → 1,000",
+        "Parameters": "513,000",
+        "FLOPs": "1.02 M",
+        "Receptive field": "224 px",
+        "Frozen": "no",
+    }
+
+
+def test_frozen_stages_are_told_from_those_that_learn(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "efficientnet_lite0", mode="freeze", train_last=3)
+    column = part(panel, StageColumn, "stage_column")
+    assert [stage.frozen for stage in column.stages] == [True] * 7 + [False] * 3
+    assert figures(panel)["Frozen"] == "yes"
+    panel.select_layer("classifier.1")
+    assert figures(panel)["Frozen"] == "no"
+    assert part(panel, QLabel, "network.layer_type").text() == "Linear · 1000 → 1000 classes"
+
+
+def test_the_selected_layer_outlives_a_switch(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18")
+    panel.select_layer("layer3.0.conv1")
+    before = session.state.summary
+    session.set_value("model.batchnorm", False)
+    qtbot.waitUntil(lambda: session.state.summary is not before)
+    assert panel.layer() == "layer3.0.conv1"
+    assert figures(panel)["Parameters"] == f"{3 * 3 * 128 * 256 + 256:,}"
+
+
+def test_a_long_column_scrolls_and_leaves_the_figures_in_sight(
+    qtbot: QtBot, panel: NetworkPanel, session: Session
+) -> None:
+    describe(qtbot, session, "efficientnet_lite0", mode="freeze")
+    column, values = part(panel, StageColumn, "stage_column"), part(panel, KeyValues, "network.values")
+    qtbot.waitUntil(lambda: column.verticalScrollBar().maximum() > 0)
+    assert panel.rect().contains(values.mapTo(panel, values.rect().bottomRight()))
+    assert column.geometry().bottom() < values.mapTo(panel, values.rect().topLeft()).y()
