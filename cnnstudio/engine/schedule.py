@@ -18,6 +18,8 @@ _PEAK: Final[dict[OptimizerName, dict[TransferMode, float]]] = {
     "sgd": {"scratch": 5e-2, "freeze": 1e-1, "finetune": 1e-2, "freeze_then_finetune": 1e-1},
 }
 _FINETUNE_SHARE: Final = 0.1  # after the head has learnt, all stages together take smaller steps
+_RISING: Final = 0.25  # of the steps of a cycle
+_SHORTEST_CYCLE: Final = 5  # with fewer steps the rise is not even one long, and OneCycleLR divides by its length
 _DECAY: Final[dict[OptimizerName, float]] = {"adamw": 1e-2, "sgd": 5e-4}
 
 
@@ -86,9 +88,9 @@ def make_optimizer(network: nn.Module, name: OptimizerName, *, lr: float) -> Opt
 
 def make_schedule(optimizer: Optimizer, config: Config, *, lr: float, steps: int) -> LRScheduler:
     """Return the schedule over `steps` optimizer steps; one-cycle as in Smith and Topin (2018)."""
-    if config.train.schedule == "constant" or steps < 4:
+    if config.train.schedule == "constant" or steps < _SHORTEST_CYCLE:
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
-    return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=0.25)
+    return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=_RISING)
 
 
 def _frozen_title(train_last: int) -> str:

@@ -33,6 +33,16 @@ def test_one_cycle_rises_to_the_peak_and_falls_below_where_it_began() -> None:
     assert rates[-1] < rates[0] < 0.05
 
 
+@pytest.mark.parametrize("steps", range(1, 12))
+def test_however_few_steps_there_are_each_has_a_rate(steps: int) -> None:
+    optimizer = make_optimizer(nn.Linear(2, 2), "sgd", lr=0.5)
+    schedule = make_schedule(optimizer, load_config(), lr=0.5, steps=steps)
+    for _ in range(steps):
+        assert 0 < optimizer.param_groups[0]["lr"] <= 0.5
+        optimizer.step()
+        schedule.step()
+
+
 def test_constant_stays() -> None:
     optimizer = make_optimizer(nn.Linear(2, 2), "adamw", lr=0.01)
     schedule = make_schedule(optimizer, load_config(None, ["train.schedule=constant"]), lr=0.01, steps=40)
