@@ -27,6 +27,7 @@ class Control:
         self._changed = threading.Condition()
         self._paused = False
         self._stop = False
+        self._holding = False
         self._watch = Watch()
 
     def pause(self) -> None:
@@ -51,6 +52,11 @@ class Control:
         return self._paused
 
     @property
+    def holding(self) -> bool:
+        """Whether the run has reached a step boundary and waits there."""
+        return self._holding
+
+    @property
     def stopping(self) -> bool:
         """Whether the run was asked to end."""
         return self._stop
@@ -70,7 +76,11 @@ class Control:
             StopRun: Somebody asked the run to stop.
         """
         if self._paused and not self._stop:
-            self._hold(while_paused)
+            self._holding = True
+            try:
+                self._hold(while_paused)
+            finally:
+                self._holding = False
         if self._stop:
             raise StopRun
 

@@ -63,11 +63,13 @@ class MainWindow(QMainWindow):
         }
         self._stack = QStackedWidget()
         self._stack.setObjectName("pages")
+        self._stack.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._lay_out()
         add_actions(self)
         data.test_requested.connect(lambda: self.show_page("test"))
         self._connect()
         self._show(session.state)
+        self._stack.setFocus()  # not the first button: its ring would be the loudest thing of a fresh window
 
     def show_page(self, page: str) -> None:
         """Bring a page to the front: `data`, `model`, `train` or `test`."""

@@ -186,6 +186,11 @@ class Session(QObject):
             self._host.control.resume()
             self._set_run("running")
 
+    @property
+    def holding(self) -> bool:
+        """Whether the paused run has come to rest."""
+        return self._host.control.holding
+
     def stop(self) -> None:
         """End the run after its present step; the best weights are kept."""
         if self.state.run.active:

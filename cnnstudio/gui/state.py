@@ -83,6 +83,17 @@ class RunView:
             self.ended is not None and self.ended.reason == "stopped" and bool(self.ended.run)
         )
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the time that remains; None before there is anything to go by."""
+        if not self.active or self.step is None or self.started is None:
+            return None
+        if self.epochs:
+            an_epoch = sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
+        else:
+            an_epoch = self.started.train_images / max(self.step.images_per_second, 1e-9)
+        return max(0.0, self.started.config.train.epochs - self.step.epoch) * an_epoch
+
     def after(self, events: Iterable[Event]) -> "RunView":
         """Return the view after some more events."""
         view = self

@@ -32,6 +32,8 @@ class TrainPage(QWidget):
         self._lay_out(RunFigures(session), TrainingSettings(session, theme))
         theme.changed.connect(self._curves.set_tokens)
         self._curves.set_tokens(theme.tokens)
+        self._network.layer_chosen.connect(self._maps.choose_layer)
+        self._maps.layer_chosen.connect(self._network.select_layer)
         session.run_began.connect(self._begin)
         session.streamed.connect(self._take)
 

@@ -1,9 +1,9 @@
 """The feature maps of one layer for one image, and the choice of both."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
 
@@ -18,12 +18,21 @@ from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.map_wall import MapWall
 from cnnstudio.gui.words import percent
 
+if TYPE_CHECKING:
+    from cnnstudio.models.summary import Summary
+
 _BROWSE: Final = "browse"
 _MOST_IMAGES: Final = 30
 
 
 class FeatureMapsPanel(Card):
-    """Maps stream in while a run goes on; stages are pills, every layer is in the list beside them."""
+    """Maps stream in while a run goes on; stages are pills, every layer is in the list beside them.
+
+    Signals:
+        layer_chosen: Name of the layer whose maps are shown from now on.
+    """
+
+    layer_chosen = Signal(str)
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.maps_card", "Feature maps", parent=parent)
@@ -54,6 +63,11 @@ class FeatureMapsPanel(Card):
         """Say whether anybody can see the maps; without that none are computed."""
         self._seen = seen
         self._session.watch(layer=self._layer if seen else "")
+
+    def choose_layer(self, layer: str) -> None:
+        """Show the maps of a layer, if it has any."""
+        if self._layers.findData(layer) >= 0:
+            self._choose(layer)
 
     def show_maps(self, maps: FeatureMaps) -> None:
         """Draw the maps of a layer, if it is still the one that is wanted."""
@@ -100,18 +114,17 @@ class FeatureMapsPanel(Card):
     @Slot(object)
     def _show(self, state: SessionState) -> None:
         self._offer_images(state)
-        started, summary = state.run.started, state.summary
+        started = state.run.started
         layers = started.layers if started else ()
         self._stages.setVisible(bool(layers))
         self._layers.setVisible(bool(layers))
         if not layers:
             return
         if self._layers_offered() != layers:
-            known = {stage.name for stage in summary.stages} if summary else set()
             self._layers.set_options({layer: layer for layer in layers})
-            tops = [layer for layer in layers if layer in known] or [layer for layer in layers if "." not in layer]
-            self._stages.set_options({layer: layer for layer in tops})
-            self._choose(self._layer if self._layer in layers else next(iter([*tops, *layers])))
+            outputs = _stage_outputs(layers, state.summary)
+            self._stages.set_options(outputs)
+            self._choose(self._layer if self._layer in layers else next(iter([*outputs, *layers])))
 
     def _layers_offered(self) -> tuple[str, ...]:
         return tuple(str(self._layers.itemData(row)) for row in range(self._layers.count()))
@@ -151,6 +164,7 @@ class FeatureMapsPanel(Card):
             self._stages.set_value(layer)
         if self._seen:
             self._session.watch(layer=layer)
+        self.layer_chosen.emit(layer)
 
     @Slot(str)
     def _choose_image(self, key: str) -> None:
@@ -167,6 +181,18 @@ class FeatureMapsPanel(Card):
 
     def _use_image(self, path: Path) -> None:
         self._session.watch(image=str(path))
+
+
+def _stage_outputs(layers: tuple[str, ...], summary: "Summary | None") -> dict[str, str]:
+    """Return the last layer of each stage, with the name of the stage."""
+    if summary is None:
+        return {}
+    last: dict[str, str] = {}
+    for layer in layers:
+        stage = next((row.stage for row in summary.rows if f"{row.name}.".startswith(f"{layer}.")), "")
+        if stage:
+            last[stage] = layer
+    return {layer: stage for stage, layer in last.items()}
 
 
 def _image_of(event: QDropEvent) -> Path | None:
