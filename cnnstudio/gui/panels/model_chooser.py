@@ -1,0 +1,103 @@
+"""Which trained network is asked."""
+
+from pathlib import Path
+from typing import Final
+
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLabel, QSizePolicy
+
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.state import SessionState
+from cnnstudio.gui.widgets.card import Card
+from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.recent_runs import arch_title
+from cnnstudio.gui.words import counted, percent
+
+_NAMED: Final = 12
+
+
+class ModelChooser(Card):
+    """The runs that have a model, the one that is asked, and what is known of it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__("test.model_card", "Model")
+        self._session = session
+        self._runs = ComboField("test.run", "Run whose model is asked", {})
+        self._runs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._runs.setMinimumContentsLength(8)  # a long name must not widen the page
+        self._facts = _words("test.model", "")
+        self._classes = _words("test.classes", "muted")
+        for widget in (self._runs, self._facts, self._classes):
+            self.body.addWidget(widget)
+        self._runs.chosen.connect(self._choose)
+
+    def show_state(self, state: SessionState) -> None:
+        """Show the runs and the one that is asked."""
+        folder = state.model_folder
+        if folder is None:
+            return
+        started = state.run.started
+        learning = Path(started.run) if started is not None and state.run.active else None
+        runs = {str(path): path.name + (" · still learning" if path == learning else "") for path in _runs(state)}
+        if runs != {self._runs.itemData(row): self._runs.itemText(row) for row in range(self._runs.count())}:
+            self._runs.set_options(runs)
+        self._runs.set_value(str(folder))
+        self._runs.setToolTip(str(folder))
+        self._facts.setText(facts(state))
+        self._facts.setToolTip("The share of validation images that it classifies right.")
+        classes = _classes(state)
+        self._classes.setText(_listed(classes))
+        self._classes.setToolTip(", ".join(classes))
+        self._classes.setVisible(bool(classes))
+
+    @Slot(str)
+    def _choose(self, key: str) -> None:
+        self._session.open_run(Path(key))
+        self.show_state(self._session.state)  # puts the choice back where the run could not be opened
+
+
+def facts(state: SessionState) -> str:
+    """Say what is known of the model: `ResNet-18 · best epoch 7 · 94.2 %`."""
+    folder, started = state.model_folder, state.run.started
+    if started is not None and Path(started.run) == folder:
+        arch, best = started.config.model.arch, state.run.best
+        epoch, accuracy = (best.epoch, best.val_accuracy) if best else (None, None)
+    else:
+        past = next((run for run in state.recent if run.path == folder), None)
+        if past is None:
+            return ""
+        arch, epoch, accuracy = past.config.model.arch, past.best_epoch, past.best_val_accuracy
+    parts = [arch_title(arch)]
+    if epoch is not None and accuracy is not None:
+        parts += [f"best epoch {epoch}", percent(accuracy)]
+    return " · ".join(parts)
+
+
+def _runs(state: SessionState) -> tuple[Path, ...]:
+    """Return the run that is under way, if it has a model, then the earlier ones, the newest first."""
+    started = state.run.started
+    found = [Path(started.run)] if started is not None and state.run.has_model else []
+    found += [run.path for run in state.recent]
+    if state.model_folder is not None:
+        found.append(state.model_folder)
+    return tuple(dict.fromkeys(found))
+
+
+def _classes(state: SessionState) -> tuple[str, ...]:
+    started = state.run.started
+    if started is not None and Path(started.run) == state.model_folder:
+        return started.classes
+    return next((run.classes for run in state.recent if run.path == state.model_folder), ())
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    rest = f" and {len(classes) - _NAMED} more" if len(classes) > _NAMED else ""
+    return f"It knows {counted(len(classes), 'class', 'classes')}: {', '.join(classes[:_NAMED])}{rest}."
+
+
+def _words(object_name: str, role: str) -> QLabel:
+    label = QLabel()
+    label.setObjectName(object_name)
+    label.setProperty("role", role)
+    label.setWordWrap(True)
+    return label
