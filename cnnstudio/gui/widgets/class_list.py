@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QItemSelectionModel, QRect, QRectF, QSize, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
+from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from cnnstudio.gui.pictures import draw_cropped, to_image
 from cnnstudio.gui.theme import LIGHT, Tokens
@@ -81,6 +81,8 @@ class ClassList(QTableView):
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.horizontalHeader().setSortIndicatorClearable(True)
         self.horizontalHeader().setResizeContentsPrecision(50)
+        self.horizontalHeader().setStretchLastSection(False)
+        self.horizontalHeader().setSectionResizeMode(_PICTURES, QHeaderView.ResizeMode.Stretch)  # counts stay in sight
         self.verticalHeader().setDefaultSectionSize(_SIDE + 2 * _GAP)
         self._painter = _CellPainter(self)
         self.setItemDelegate(self._painter)
