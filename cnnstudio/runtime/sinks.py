@@ -99,5 +99,6 @@ def terminal_sink() -> Iterator[TerminalSink]:
     """Show progress on stderr for as long as the context lasts."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+    quiet = not console.is_terminal  # a bar that nobody sees move would leave blank lines in a log
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=quiet) as progress:
         yield TerminalSink(console, progress)
