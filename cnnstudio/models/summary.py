@@ -92,7 +92,6 @@ def summarise(network: Network, *, image_size: int) -> Summary:
         if isinstance(module, nn.Identity):
             continue
         stage = next(stage for path, stage in stage_of.items() if f"{name}.".startswith(f"{path}."))
-        own = network.get_submodule(name).parameters()
         rows.append(
             LayerRow(
                 name=name,
@@ -100,7 +99,7 @@ def summarise(network: Network, *, image_size: int) -> Summary:
                 detail=_detail(module),
                 stage=stage,
                 output_shape=signal.shape[1:],
-                parameters=sum(parameters.pop(id(each), 0) for each in own),
+                parameters=sum(parameters.pop(id(each), 0) for each in module.parameters()),
                 flops=_flops(module, signal),
                 receptive_field=signal.field,
                 frozen=stage in network.frozen_stages,

@@ -1,0 +1,172 @@
+"""The table of layers: its figures against torch's own counters."""
+
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from cnnstudio.core.config import Config, ModelConfig, Padding
+from cnnstudio.core.errors import InputError
+from cnnstudio.models.create import create, outline
+from cnnstudio.models.registry import build, cards
+from cnnstudio.models.summary import LayerRow, check_image_size, minimum_size, summarise, watchable
+
+ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards()])
+
+
+@ARCHITECTURES
+@pytest.mark.parametrize("padding", get_args(Padding))
+def test_flops_are_those_that_torch_counts(arch: str, padding: Padding) -> None:
+    network = build(ModelConfig(arch=arch, padding=padding), classes=10).eval()
+    size = max(minimum_size(network), 70)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.rand(1, 3, size, size))
+    assert summarise(network, image_size=size).flops == counter.get_total_flops()
+
+
+@ARCHITECTURES
+@pytest.mark.parametrize("batchnorm", [True, False])
+def test_parameters_are_counted_once(arch: str, batchnorm: bool) -> None:
+    model = ModelConfig(arch=arch, batchnorm=batchnorm)
+    if not batchnorm and arch == "efficientnet_lite0":
+        model = ModelConfig(arch=arch)
+    network = build(model, classes=10)
+    network.freeze(2)
+    table = summarise(network, image_size=96)
+    assert table.parameters == sum(each.numel() for each in network.parameters())
+    assert sum(row.parameters for row in table.rows) == table.parameters
+    assert sum(stage.parameters for stage in table.stages) == table.parameters
+    assert sum(row.parameters for row in table.rows if not row.frozen) == table.trainable
+    assert sum(stage.parameters for stage in table.stages if not stage.frozen) == table.trainable
+    assert sum(row.flops for row in table.rows) == table.flops
+    assert [stage.frozen for stage in table.stages] == [True] * (len(table.stages) - 2) + [False] * 2
+
+
+def test_flops_of_resnet18_are_twice_the_published_multiply_adds() -> None:
+    """1.81 GMAC in torchvision's table of weights."""
+    table = summarise(build(ModelConfig(arch="resnet18"), classes=1000), image_size=224)
+    assert table.flops / 2e9 == pytest.approx(1.814, abs=0.001)
+
+
+def _row(rows: tuple[LayerRow, ...], name: str) -> LayerRow:
+    return next(row for row in rows if row.name == name)
+
+
+def test_rows_say_what_a_layer_does() -> None:
+    config = Config.parse(
+        {"model": {"arch": "efficientnet_lite0", "dropout2d": 0.25}, "transfer": {"mode": "freeze", "train_last": 2}}
+    )
+    rows = summarise(create(config, 6)[0], image_size=224).rows
+    assert _row(rows, "features.0.0") == LayerRow(
+        name="features.0.0",
+        type="Conv2d",
+        detail="3×3, stride 2, same",
+        stage="stem",
+        output_shape=(32, 112, 112),
+        parameters=864,
+        flops=2 * 864 * 112 * 112,
+        receptive_field=3,
+        frozen=True,
+        note="",
+    )
+    assert _row(rows, "features.3.0.block.1.0").detail == "5×5 depthwise, stride 2, same"
+    assert _row(rows, "features.3.0.block.0.0").detail == "1×1"
+    assert _row(rows, "features.0.2.1").detail == "p = 0.25"
+    head = _row(rows, "classifier.1")
+    assert (head.type, head.detail, head.note, head.frozen) == ("Linear", "1,280 → 6", "1000 → 6 classes", False)
+    assert head.output_shape == (6,)
+    assert not _row(rows, "features.8.0").frozen
+
+
+@pytest.mark.parametrize(
+    ("padding", "detail"),
+    [
+        ("same", "7×7, stride 2, same"),
+        ("valid", "7×7, stride 2, valid"),
+        ("reflect", "7×7, stride 2, reflect"),
+        ("replicate", "7×7, stride 2, replicate"),
+        ("circular", "7×7, stride 2, circular"),
+    ],
+)
+def test_padding_is_named(padding: Padding, detail: str) -> None:
+    rows = summarise(build(ModelConfig(arch="resnet18", padding=padding), classes=2), image_size=448).rows
+    assert _row(rows, "conv1").detail == detail
+    assert _row(rows, "maxpool").detail == "3×3, stride 2"
+    assert _row(rows, "layer2.0.downsample.0").detail == "1×1, stride 2"
+
+
+def test_without_batchnorm_there_is_no_row_for_it() -> None:
+    rows = summarise(build(ModelConfig(arch="resnet18", batchnorm=False), classes=2), image_size=64).rows
+    assert {row.type for row in rows} == {"Conv2d", "ReLU", "MaxPool2d", "AdaptiveAvgPool2d", "Linear"}
+
+
+@ARCHITECTURES
+def test_an_outline_has_the_table_of_the_network(arch: str) -> None:
+    config = Config(model=ModelConfig(arch=arch))
+    assert summarise(outline(config, 4), image_size=96) == summarise(create(config, 4)[0], image_size=96)
+
+
+@ARCHITECTURES
+def test_stage_rows_follow_the_stages(arch: str) -> None:
+    network = build(ModelConfig(arch=arch), classes=4)
+    table = summarise(network, image_size=96)
+    assert [(row.name, row.title) for row in table.stages] == [(stage.name, stage.title) for stage in network.stages]
+    sides = [row.output_shape[-1] for row in table.stages[:-1]]
+    assert sides == sorted(sides, reverse=True)
+    assert table.stages[-1].output_shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("arch", "padding", "smallest"),
+    [("compact", "same", 16), ("compact", "valid", 76), ("resnet18", "same", 1), ("resnet18", "valid", 435)],
+)
+def test_smallest_sizes_known_by_hand(arch: str, padding: Padding, smallest: int) -> None:
+    """Without padding, ResNet-18 needs exactly its receptive field."""
+    network = build(ModelConfig(arch=arch, padding=padding), classes=2)
+    assert minimum_size(network) == summarise(network, image_size=500).minimum_size == smallest
+
+
+def test_too_small_an_image_is_an_error_that_names_the_smallest() -> None:
+    network = build(ModelConfig(arch="compact"), classes=2)
+    with pytest.raises(InputError) as caught:
+        check_image_size(network, 15, "Compact CNN")
+    assert caught.value.one_line() == (
+        "15 pixels are too few for Compact CNN with these switches [data.image_size]: set it to 16 or more"
+    )
+    with pytest.raises(InputError, match="16 or more"):
+        summarise(network, image_size=8)
+
+
+@ARCHITECTURES
+@pytest.mark.parametrize("dropout2d", [0.0, 0.3])
+def test_watchable_layers_give_maps_in_order_of_depth(arch: str, dropout2d: float) -> None:
+    network = build(ModelConfig(arch=arch, dropout2d=dropout2d), classes=2).eval()
+    paths = watchable(network)
+    assert len(set(paths)) == len(paths)
+    convolutions = [name for name, each in network.named_modules() if isinstance(each, torch.nn.Conv2d)]
+    assert set(convolutions) < set(paths)
+    seen: dict[str, Tensor] = {}
+    for path in paths:
+        network.get_submodule(path).register_forward_hook(lambda _m, _i, output, path=path: seen.update({path: output}))
+    with torch.inference_mode():
+        network(torch.rand(1, 3, 64, 64))
+    assert list(seen) == list(paths)
+    assert {maps.dim() for maps in seen.values()} == {4}
+
+
+def test_a_summary_does_not_load_torchs_compiler() -> None:
+    """Importing torch._dynamo takes seconds, at the moment when the window shows its first table."""
+    code = """if True:
+        import sys
+        from cnnstudio.core.config import Config
+        from cnnstudio.models.create import outline
+        from cnnstudio.models.registry import cards
+        from cnnstudio.models.summary import summarise
+        for arch in cards():
+            summarise(outline(Config().replace("model.arch", arch.name), 6), image_size=arch.image_size)
+        sys.exit("torch._dynamo" in sys.modules)"""
+    subprocess.run([sys.executable, "-c", code], check=True)
