@@ -1,5 +1,6 @@
 """The training of a network, top to bottom: `train` is the only way in, whoever hosts the run."""
 
+import contextlib
 import math
 import time
 import traceback
@@ -35,7 +36,7 @@ from cnnstudio.models.summary import watchable
 
 Sink = Callable[[Event], None]
 
-_REPORTS_AN_EPOCH: Final = 50  # at most; each one waits for the device once
+_REPORTS_AN_EPOCH: Final = 25  # at most; each one waits for the device once
 
 
 class DivergedError(ArithmeticError):
@@ -104,9 +105,9 @@ class _Run:
             self._all_epochs()
         except StopRun:
             reason = "stopped"
-        except (DivergedError, RuntimeError, MemoryError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
             reason, message = "failed", _sentence(error)
-            (self.folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            self._keep_traceback()
         if not self.folder.has_best and reason != "failed":
             self.folder.save_best(self._network)  # stopped within the first epoch: what there is, is kept
         ended = RunEnded(
@@ -117,8 +118,14 @@ class _Run:
             run=str(self.folder.path),
             message=message,
         )
-        self._emit(ended)
+        with contextlib.suppress(OSError):  # on a full disk the listener still hears how it ended
+            self.folder.record(ended)
+        self._sink(ended)
         return ended
+
+    def _keep_traceback(self) -> None:
+        with contextlib.suppress(OSError):
+            (self.folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
 
     def _all_epochs(self) -> None:
         first = 1

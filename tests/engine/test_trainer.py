@@ -14,6 +14,7 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.serial import from_line
 from cnnstudio.engine.evaluate import load_model
+from cnnstudio.engine.probes import to_tiles
 from cnnstudio.engine.trainer import train
 
 Configure = Callable[..., Config]
@@ -287,3 +288,46 @@ def test_freeze_then_finetune_trains_the_head_first_and_then_all(configure: Conf
         "Training all layers, epoch 3 of 4",
         "Training all layers, epoch 4 of 4",
     ]
+
+
+def test_a_full_disk_ends_the_run_in_words_and_the_listener_hears_it(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cnnstudio.engine.checkpoint.RunFolder.save_last", full)
+    events = run(configure(), tmp_path / "run")
+
+    ended = events[-1]
+    assert isinstance(ended, RunEnded)
+    assert ended.reason == "failed"
+    assert "No space left on device" in ended.message
+    assert load_model(tmp_path / "run", device="cpu").classes == ("left", "top")
+    assert "OSError" in (tmp_path / "run" / "error.txt").read_text()
+
+
+def test_a_layer_is_reported_by_what_it_computes_not_by_what_comes_after(configure: Configure, tmp_path: Path) -> None:
+    control = Control()
+    seen: list[FeatureMaps] = []
+
+    def sink(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            control.watch(Watch(event.layers[0]))
+        if isinstance(event, StepEnded) and event.step == 2:
+            control.pause()  # the maps of the pause are those of the weights that are kept
+        if isinstance(event, FeatureMaps) and event.step == 2:
+            seen.append(event)
+            control.stop()
+
+    train(configure("train.epochs=30"), sink, control, out=tmp_path / "run")
+    model = load_model(tmp_path / "run", device="cpu")
+    image = Path(seen[0].image)
+    answers: list[torch.Tensor] = []
+    layer = model.network.get_submodule(seen[0].layer)
+    layer.register_forward_hook(lambda _module, _inputs, output: answers.append(output.clone()))
+    prediction = model.predict(image)
+
+    assert seen[0].shape == tuple(answers[0].shape[1:])
+    np.testing.assert_array_equal(seen[0].tiles, to_tiles(answers[0][0]))
+    np.testing.assert_allclose(seen[0].probabilities, prediction.probabilities, atol=1e-5)
