@@ -25,6 +25,22 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def in_short(count: int, *, full: bool = False) -> str:
+    """Return `231,211,008` as `231 M`, to three significant digits; small numbers in full, and a dash for none.
+
+    Args:
+        count: A number of things.
+        full: Never shorten.
+    """
+    if not count:
+        return "–"
+    for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
+        if not full and count >= size:
+            value = count / size
+            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {letter}"
+    return f"{count:,}"
+
+
 def in_sentences(error: InputError) -> str:
     """Return what is wrong, with what, and what to do, as a person would say it.
 

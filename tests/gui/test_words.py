@@ -1,7 +1,7 @@
 import pytest
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.gui.words import counted, in_sentences
+from cnnstudio.gui.words import counted, in_sentences, in_short
 
 
 def test_counted_nouns() -> None:
@@ -10,6 +10,23 @@ def test_counted_nouns() -> None:
         "1,729 images",
         "0 classes",
     ]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "–"),
+        (999_999, "999,999"),
+        (1_000_000, "1.00 M"),
+        (9_996_000, "10.0 M"),
+        (99_960_000, "100 M"),
+        (231_211_008, "231 M"),
+        (3_628_146_688, "3.63 G"),
+        (2 * 10**12, "2.00 T"),
+    ],
+)
+def test_large_numbers_in_short(count: int, text: str) -> None:
+    assert in_short(count) == text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
-from cnnstudio.gui.widgets.layer_table import LayerTable, in_short
+from cnnstudio.gui.widgets.layer_table import LayerTable
+from cnnstudio.gui.words import in_short
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary

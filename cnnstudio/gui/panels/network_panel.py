@@ -11,8 +11,8 @@ from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.gui.widgets.key_values import KeyValues
-from cnnstudio.gui.widgets.layer_table import in_short
 from cnnstudio.gui.widgets.stage_column import StageColumn, StageItem
+from cnnstudio.gui.words import in_short
 from cnnstudio.models.registry import cards
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QSizePolicy,
 
 from cnnstudio.gui.theme import Theme, Tokens
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
-from cnnstudio.gui.widgets.layer_table import in_short
+from cnnstudio.gui.words import in_short
 from cnnstudio.models.registry import ArchCard
 
 

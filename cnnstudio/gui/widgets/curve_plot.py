@@ -14,6 +14,7 @@ from cnnstudio.gui.widgets.curve_axes import CurveAxes
 from cnnstudio.gui.widgets.curve_cursor import CurveCursor
 from cnnstudio.gui.widgets.curve_data import Points, Smoother, loss_top
 from cnnstudio.gui.widgets.curve_legend import CurveLegend
+from cnnstudio.gui.words import percent
 
 _NAMES = {
     "train_loss": "train loss",
@@ -230,8 +231,3 @@ class CurvePlot(QWidget):
                 where = f" after epoch {points.x[index]:.0f}" if name.startswith("val") else ""
                 rows.append(f"<tr><td>{text}{where}</td><td align='right'>&nbsp;&nbsp;{number}</td></tr>")
         return f"<b>epoch {x:.1f}</b><table>{''.join(rows)}</table>" if rows else ""
-
-
-def percent(share: float) -> str:
-    """Return `0.914` as `91.4 %`."""
-    return f"{100 * share:.1f} %"

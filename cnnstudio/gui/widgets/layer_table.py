@@ -11,6 +11,7 @@ from cnnstudio.gui.icons import icon
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.row_model import Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
+from cnnstudio.gui.words import in_short
 
 if TYPE_CHECKING:  # The module loads torch, which must not come before the window's first painting.
     from cnnstudio.models.summary import LayerRow
@@ -153,19 +154,3 @@ class LayerTable(QTableView):
     def _announce(self) -> None:
         if self.chosen:
             self.layer_chosen.emit(self.chosen)
-
-
-def in_short(count: int, *, full: bool = False) -> str:
-    """Return `231,211,008` as `231 M`, to three significant digits; small numbers in full, and a dash for none.
-
-    Args:
-        count: A number of things.
-        full: Never shorten.
-    """
-    if not count:
-        return "–"
-    for size, letter in ((10**12, "T"), (10**9, "G"), (10**6, "M")):
-        if not full and count >= size:
-            value = count / size
-            return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {letter}"
-    return f"{count:,}"

@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import LIGHT
-from cnnstudio.gui.widgets.layer_table import LayerTable, in_short
+from cnnstudio.gui.widgets.layer_table import LayerTable
 from cnnstudio.models.summary import LayerRow
 
 
@@ -56,23 +56,6 @@ def test_a_layer_without_parameters_neither_learns_nor_costs(table: LayerTable) 
     table.show_layers([layer("relu", parameters=0, flops=0)])
     assert texts(table, 0)[4:6] == ["–", "–"]
     assert texts(table, 0)[7] == ""
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "–"),
-        (999_999, "999,999"),
-        (1_000_000, "1.00 M"),
-        (9_996_000, "10.0 M"),
-        (99_960_000, "100 M"),
-        (231_211_008, "231 M"),
-        (3_628_146_688, "3.63 G"),
-        (2 * 10**12, "2.00 T"),
-    ],
-)
-def test_large_numbers_in_short(count: int, text: str) -> None:
-    assert in_short(count) == text
 
 
 def test_frozen_rows_are_tinted(table: LayerTable) -> None:
