@@ -37,10 +37,10 @@ def draw(kind: str, random: np.random.Generator) -> Pixels:
     hue = random.uniform(0, 2 * math.pi)
     picture = _ground(random, x, y, lightness, hue)
     _clutter(random, picture, x, y, hue)
-    contrast = random.uniform(0.24, 0.45)
+    contrast = random.uniform(0.3, 0.48)
     lightness += contrast if dark_ground else -contrast
     _object(random, picture, CLASSES[kind], x, y, lightness, hue + random.uniform(0.6, 2 * math.pi - 0.6))
-    return lit(random, picture, grain=random.uniform(0.01, 0.06))
+    return lit(random, picture, grain=random.uniform(0.01, 0.04))
 
 
 def _ground(random: np.random.Generator, x: Field, y: Field, lightness: float, hue: float) -> Picture:
@@ -49,7 +49,7 @@ def _ground(random: np.random.Generator, x: Field, y: Field, lightness: float, h
     there = colour(lightness + random.uniform(-0.1, 0.1), chroma, hue + random.uniform(-1.2, 1.2))
     along, across = turn(x, y, random.uniform(0, 2 * math.pi))
     picture = blend(here, there, 0.5 + along / SIDE + 0.4 * clouds(random, x, y, random.uniform(24, 60)))
-    accent = colour(lightness + random.choice((-0.09, 0.09)), chroma * 1.3, hue + random.uniform(-0.8, 0.8))
+    accent = colour(lightness + random.choice((-0.06, 0.06)), chroma * 1.3, hue + random.uniform(-0.8, 0.8))
     period = random.uniform(8, 20)
     match random.choice(("waves", "checks", "dots", "spots", "plain")):
         case "waves":
@@ -67,10 +67,10 @@ def _ground(random: np.random.Generator, x: Field, y: Field, lightness: float, h
 
 def _clutter(random: np.random.Generator, picture: Picture, x: Field, y: Field, hue: float) -> None:
     """Strew strokes and confetti, alike in all classes."""
-    strokes, bits = random.integers(2, 7), random.integers(0, 18)
+    strokes, bits = random.integers(1, 6), random.integers(0, 14)
     for number in range(strokes + bits):
         if number < strokes:
-            length, width, bend = random.uniform((6, 0.5, -0.015), (40, 1.8, 0.015))
+            length, width, bend = random.uniform((6, 0.5, -0.015), (40, 1.6, 0.015))
         else:
             length, width, bend = random.uniform((0.6, 0.6, 0), (3, 2, 0))
         right, down = random.uniform(-SIDE / 2, SIDE / 2, 2)
@@ -90,14 +90,14 @@ def _object(
     lightness: float,
     hue: float,
 ) -> None:
-    radius = random.uniform(16, 36)
-    right, down = random.uniform(-1, 1, 2) * min(46 - radius, 14)
+    radius = random.uniform(20, 38)
+    right, down = random.uniform(-1, 1, 2) * min(45 - radius, 14)
     angle = random.uniform(0, 2 * math.pi)
     rows, columns = around(x - right, y - down, 1.1 * radius + 7)
     x, y = x[:, columns] - right, y[rows] - down
     picture = picture[:, rows, columns]
     along, across = turn(x, y, angle)
-    rounding = random.uniform(0.02, 0.12)
+    rounding = random.uniform(0.01, 0.06)
 
     def edge(along: Field, across: Field) -> Field:
         core = radius * (1 - rounding)
@@ -118,7 +118,7 @@ def _object(
         paint(picture, rim, cover(inside) * cover(-inside - radius * random.uniform(0.08, 0.16)))
     if style == "hatched":
         hatch = wave(along, random.uniform(4, 9), random.uniform(0.3, 0.5))
-        paint(picture, second * 0.85, 0.7 * hatch * cover(inside + 0.1 * radius))
+        paint(picture, second * 0.85, 0.6 * hatch * cover(inside + 0.1 * radius))
 
 
 def _circle(x: Field, y: Field) -> Field:
