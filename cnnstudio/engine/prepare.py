@@ -75,7 +75,7 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
     report(Phase(text=f"Building {card.title}"))
     torch.manual_seed(config.train.seed)
     network, loaded = create(config, classes=len(store.catalog.classes))
-    compute = resolve(config.compute, depthwise=_has_depthwise(network))
+    compute = resolve(config.compute, depthwise=has_depthwise(network))
     compute.place(network)
     mean, std = (
         torch.tensor(values, device=compute.device).view(3, 1, 1)
@@ -114,5 +114,6 @@ def _resolved(config: Config, side: int, compute: Compute) -> Config:
     return config
 
 
-def _has_depthwise(network: nn.Module) -> bool:
+def has_depthwise(network: nn.Module) -> bool:
+    """Whether a network has depthwise convolutions, which bear on the precision of a run."""
     return any(isinstance(each, nn.Conv2d) and each.groups == each.in_channels > 1 for each in network.modules())

@@ -20,9 +20,10 @@ class Described:
     """A network as its switches stand, without its weights.
 
     Attributes:
-        summary: Its layers; None if the switches cannot stand so.
-        problem: Why they cannot.
-        device: What will compute, as the device chip shows it.
+        summary: Its layers, for the smallest legal image where the chosen size is too small; None if there is no such
+            network.
+        problem: Why a run with these switches cannot start; empty if it can.
+        device: What will compute, as the device chip shows it; empty if what was asked for does not exist here.
         reason: Why that.
     """
 
@@ -60,23 +61,28 @@ def describe(config: Config, classes: int) -> Described:
         classes: Number of classes; 0 while no folder is open.
     """
     from cnnstudio.engine.device import resolve
+    from cnnstudio.engine.prepare import has_depthwise
     from cnnstudio.models import registry
     from cnnstudio.models.create import outline
-    from cnnstudio.models.summary import check_image_size, summarise
+    from cnnstudio.models.summary import check_image_size, minimum_size, summarise
 
-    summary, problem, device, reason = None, "", "", ""
+    summary, depthwise, device, problems = None, False, "", list[str]()
     try:
-        compute = resolve(config.compute)
-        device = compute.label
-        reason = _reason(config, compute.name, compute.device.type)
         card = registry.card(config.model.arch)
         side = card.image_size if config.data.image_size == "auto" else config.data.image_size
         network = outline(config, classes or 1000)
-        summary = summarise(network, image_size=side)
+        depthwise = has_depthwise(network)
+        summary = summarise(network, image_size=max(side, minimum_size(network)))
         check_image_size(network, side, card.title)
     except InputError as error:
-        problem = error.one_line()
-    return Described(summary, problem, device, reason)
+        problems.append(error.one_line())
+    try:
+        compute = resolve(config.compute, depthwise=depthwise)
+        device, reason = compute.label, _reason(config, compute.name, compute.device.type)
+    except InputError as error:
+        reason = error.one_line()
+        problems.append(reason)
+    return Described(summary, next(iter(problems), ""), device, reason)
 
 
 def predict(run: Path, image: Path) -> Answer:

@@ -128,7 +128,7 @@ class SessionState:
         device: What will compute, as the device chip shows it.
         device_reason: Why that and nothing else.
         summary: The layers of the network as the switches stand.
-        model_problem: Why the switches cannot stand so.
+        model_problem: Why a run with these switches cannot start.
         run: The run that is under way, or the last one.
         watch: Which layer and image are watched.
         recent: Earlier runs, the newest first.

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.errors import InputError
+from cnnstudio.gui import background
+
+
+def describe(*settings: str, classes: int = 3) -> background.Described:
+    return background.describe(load_config(None, settings), classes)
+
+
+def test_a_network_is_described_with_its_classes_and_its_device() -> None:
+    found = describe("compute.device=cpu", "compute.precision=float32")
+    assert found.summary is not None
+    assert found.summary.rows[-1].output_shape == (3,)
+    assert (found.summary.image_size, found.problem) == (96, "")
+    assert found.device == "CPU · fp32"
+    assert found.reason.endswith(", as chosen in compute.device.")
+
+
+def test_before_a_folder_is_open_the_classes_are_imagenets() -> None:
+    found = describe(classes=0)
+    assert found.summary is not None
+    assert found.summary.rows[-1].output_shape == (1000,)
+
+
+def test_images_that_are_too_small_leave_the_layers_in_sight() -> None:
+    found = describe("model.padding=valid", "data.image_size=40")
+    assert found.problem == (
+        "40 pixels are too few for Compact CNN with these switches [data.image_size]: "
+        "set it to 76 or more, or set model.padding=same"
+    )
+    assert found.summary is not None
+    assert (found.summary.image_size, found.summary.minimum_size) == (76, 76)
+
+
+def test_switches_that_do_not_fit_leave_nothing_to_show_but_the_device() -> None:
+    found = describe("transfer.mode=finetune", "compute.precision=float32", "compute.device=cpu")
+    assert found.summary is None
+    assert found.problem.startswith("Compact CNN has no pretrained weights [transfer.mode]: ")
+    assert found.device == "CPU · fp32"
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("compute.device=tpu", "no device 'tpu' on this machine [compute.device]: use auto or one of cpu"),
+        ("compute.precision=float16", "float16 trains on GPUs only [compute.precision]: "),
+    ],
+)
+def test_a_device_that_is_not_there_is_a_problem_and_the_layers_stay(
+    monkeypatch: pytest.MonkeyPatch, setting: str, problem: str
+) -> None:
+    monkeypatch.setattr("cnnstudio.engine.device.devices", lambda: (torch.device("cpu"),))
+    found = describe(setting)
+    assert found.problem.startswith(problem)
+    assert (found.device, found.reason) == ("", found.problem)
+    assert found.summary is not None
+
+
+@pytest.mark.parametrize(("arch", "label"), [("resnet18", "CPU · bf16"), ("efficientnet_lite0", "CPU · fp32")])
+def test_the_device_chip_knows_that_depthwise_convolutions_compute_in_float32(
+    monkeypatch: pytest.MonkeyPatch, arch: str, label: str
+) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"amx_bf16": True})
+    found = describe("compute.device=cpu", f"model.arch={arch}")
+    assert found.device == label
+
+
+def test_without_a_gpu_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnstudio.engine.device.devices", lambda: (torch.device("cpu"),))
+    assert describe().reason.endswith(". PyTorch finds no GPU that it can use, so the CPU computes.")
+
+
+def test_a_prediction_comes_with_the_upright_image(tmp_path: Path) -> None:
+    from cnnstudio.core.control import Control
+    from cnnstudio.engine.trainer import train
+
+    for name, shade in (("dark", 20), ("light", 230)):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (16, 16), (shade + number,) * 3).save(tmp_path / "images" / name / f"{number}.png")
+    config = Config().replace("data.folder", str(tmp_path / "images")).replace("data.image_size", 16)
+    train(config.replace("train.epochs", 1), lambda _event: None, Control(), out=tmp_path / "run")
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright: turn by a quarter
+    Image.new("RGB", (2048, 1024), (240, 240, 240)).save(turned, exif=exif)
+
+    answer = background.predict(tmp_path / "run", turned)
+    assert answer.run == tmp_path / "run"
+    assert answer.pixels.shape == (1024, 512, 3)
+    assert np.abs(answer.pixels.astype(int) - 240).max() <= 2
+    assert answer.prediction.image == turned
+
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG nonsense")
+    with pytest.raises(InputError, match=r"the image cannot be read: .*broken\.png\]: choose another one"):
+        background.predict(tmp_path / "run", tmp_path / "broken.png")
