@@ -84,10 +84,10 @@ class MainWindow(QMainWindow):
 
     def toggle_pause(self) -> None:
         """Hold the run, or let it go on."""
-        if self.session.state.run.status == "paused":
-            self.session.resume()
-        else:
+        if self.session.state.run.status == "running":
             self.session.pause()
+        else:
+            self.session.resume()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell once that the window is on the screen."""

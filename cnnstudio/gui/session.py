@@ -52,6 +52,7 @@ class Session(QObject):
         self._tasks = Tasks(self)
         self._host = ThreadHost(self)
         self._host.streamed.connect(self._take_events)
+        self._host.held.connect(self._run_holds)
         self._host.ended.connect(self._run_is_over)
 
     def load_torch(self) -> None:
@@ -178,18 +179,13 @@ class Session(QObject):
         """Hold the run after its present step."""
         if self.state.run.status == "running":
             self._host.control.pause()
-            self._set_run("paused")
+            self._set_run("pausing")
 
     def resume(self) -> None:
         """Let the run go on."""
-        if self.state.run.status == "paused":
+        if self.state.run.status in {"pausing", "paused"}:
             self._host.control.resume()
             self._set_run("running")
-
-    @property
-    def holding(self) -> bool:
-        """Whether the paused run has come to rest."""
-        return self._host.control.holding
 
     def stop(self) -> None:
         """End the run after its present step; the best weights are kept."""
@@ -272,6 +268,11 @@ class Session(QObject):
             folder = Path(run.started.run)  # once: after that the user may choose an earlier run
         self._set(run=run, model_folder=folder)
         self.streamed.emit(events)
+
+    @Slot()
+    def _run_holds(self) -> None:
+        if self.state.run.status == "pausing":
+            self._set_run("paused")
 
     @Slot()
     def _run_is_over(self) -> None:

@@ -14,7 +14,7 @@ from cnnstudio.runtime.runs import PastRun
 if TYPE_CHECKING:  # the summary's module imports torch, which the window does without until it has painted
     from cnnstudio.models.summary import Summary
 
-RunStatus = Literal["none", "running", "paused", "stopping", "ended"]
+RunStatus = Literal["none", "running", "pausing", "paused", "stopping", "ended"]
 NoticeLevel = Literal["info", "warn", "error"]
 
 
@@ -49,7 +49,7 @@ class RunView:
     """A run as its events tell it.
 
     Attributes:
-        status: Whether it runs.
+        status: Whether it runs; `pausing` and `stopping` last until the present batch is done.
         work: What it does now.
         started: Its opening event, once the data is read.
         step: The latest step that was reported.
@@ -69,7 +69,7 @@ class RunView:
     @property
     def active(self) -> bool:
         """Whether the run holds a thread."""
-        return self.status in {"running", "paused", "stopping"}
+        return self.status not in {"none", "ended"}
 
     @property
     def best(self) -> EpochEnded | None:

@@ -13,6 +13,8 @@ def top_bar_state(state: SessionState) -> RunState:
     match state.run.status:
         case "running" | "paused" | "stopping" as active:
             return active
+        case "pausing":
+            return "paused"
         case "none" | "ended":
             return "idle"
 
@@ -39,8 +41,11 @@ def badges(state: SessionState) -> dict[str, Badge]:
 def present_work(state: SessionState) -> Work:
     """Return what happens now, in words, from the first second on."""
     run = state.run
+    after = " after this batch …" if run.step else " …"
     if run.status == "stopping":
-        return Work("Stopping after this batch …")
+        return Work("Stopping" + after)
+    if run.status == "pausing":
+        return Work("Pausing" + after)
     if run.status == "paused":
         return Work("Paused. Space goes on")
     if run.active and run.work is not None:

@@ -21,10 +21,12 @@ class ThreadHost(QObject):
 
     Signals:
         streamed: A list of events, at most once a tick, on the GUI thread.
+        held: The paused run is at rest; told again every tick.
         ended: The thread has ended; all events have been handed over.
     """
 
     streamed = Signal(object)
+    held = Signal()
     ended = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -61,9 +63,12 @@ class ThreadHost(QObject):
     @Slot()
     def _tick(self) -> None:
         finished = self._thread is not None and self._thread.isFinished()
+        holding = self.control.holding  # asked first: what a run reports before it rests is told before
         events = self._mailbox.drain()
         if events:
             self.streamed.emit(events)
+        if holding:
+            self.held.emit()
         if finished and self._thread is not None:
             self._timer.stop()
             self._thread.wait()
@@ -85,9 +90,9 @@ class _TrainingThread(QThread):
 
     def run(self) -> None:
         """Train; whatever goes wrong becomes the closing event."""
-        from cnnstudio.engine.trainer import train
-
         try:
+            from cnnstudio.engine.trainer import train
+
             train(self._config, self._mailbox.put, self._control, out=self._out)
         except InputError as error:
             self._fail(error.one_line())

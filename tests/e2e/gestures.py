@@ -1,10 +1,29 @@
-"""What a hand does that pytest-qt has no word for."""
+"""What a hand does: find a widget by its name, press it, drop a file on it."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+
+T = TypeVar("T", bound=QWidget)
+
+
+def child(window: QWidget, kind: type[T], name: str) -> T:
+    """Return the part of a window that has this object name."""
+    found = window.findChild(kind, name)
+    assert found is not None, name
+    return found
+
+
+def press(window: QWidget, name: str) -> None:
+    """Click a button that can be clicked."""
+    button = child(window, QAbstractButton, name)
+    assert button.isVisible(), name
+    assert button.isEnabled(), name
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def drop(target: QWidget, path: Path) -> bool:
