@@ -1,8 +1,12 @@
 """Reading one image file, whatever it is, into RGB pixels; the only place that decodes."""
 
+import contextlib
+import logging
 import re
+import stat
 import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,23 +16,20 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".pbm", ".pgm", ".ppm", ".pnm"}
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+    | {".pbm", ".pgm", ".ppm", ".pnm"}
 )
 FOREIGN_SUFFIXES: Final = frozenset(
     {".heic", ".heif", ".avif", ".svg", ".psd", ".ico", ".icns", ".eps", ".pdf", ".jp2", ".tga", ".dds", ".exr", ".hdr"}
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".xcf", ".pcx", ".jxl"}
 )
-MAX_PIXELS: Final = 89_478_485  # 256 MiB of RGB, as in Pillow
-Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+MAX_PIXELS: Final = 89_478_485  # 256 MiB of RGB
 
 Pixels = NDArray[np.uint8]
 
 _WHITE: Final = (255, 255, 255, 255)
-# Between its threshold and twice that, Pillow only warns. Here a bomb is a bomb.
-warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-# What Pillow's decoders raise on damaged files, beside OSError.
-_DAMAGE: Final = (
-    OSError,
+# What Pillow raises on damaged files, beside OSError and MemoryError; Warning where somebody made errors of them.
+_MALFORMED: Final = (
     SyntaxError,
     ValueError,
     TypeError,
@@ -37,9 +38,13 @@ _DAMAGE: Final = (
     ArithmeticError,
     AttributeError,
     AssertionError,
-    MemoryError,
+    RuntimeError,
+    Warning,
     struct.error,
 )
+# Pillow warns about metadata that do not matter here, and only warns of pictures up to twice its limit.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class UnreadableImageError(Exception):
@@ -52,7 +57,7 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         UnreadableImageError: Not an image of a format on the list, or larger than `MAX_PIXELS`.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         return image.size
 
 
@@ -72,7 +77,7 @@ def read_image(path: Path, side: int) -> Pixels:
     Raises:
         UnreadableImageError: The file is damaged, of another format, or larger than `MAX_PIXELS`.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         return _scaled(_decode(image, side), (side, side))
 
 
@@ -85,10 +90,48 @@ def read_thumbnail(path: Path, side: int) -> Pixels:
     Raises:
         UnreadableImageError: As for `read_image`.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         whole = _decode(image, side)
         scale = side / max(whole.size)
         return _scaled(whole, (max(1, round(whole.width * scale)), max(1, round(whole.height * scale))))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open an image file; what goes wrong with it inside the context is said as an UnreadableImageError."""
+    size = 0
+    try:
+        status = path.stat()
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its other end
+            raise UnreadableImageError("not a regular file")
+        if size == 0:
+            raise UnreadableImageError("empty file")
+        with Image.open(path, formats=FORMATS) as image:
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                raise UnreadableImageError(_too_many(pixels))
+            yield image
+    except UnidentifiedImageError:
+        raise UnreadableImageError("not an image of a supported format") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
+        found = re.search(r"\((\d+) pixels\)", str(bomb))
+        raise UnreadableImageError(_too_many(int(found[1]) if found else 2 * MAX_PIXELS)) from None
+    except MemoryError:
+        raise UnreadableImageError("too large for the memory") from None
+    except OSError as error:
+        raise UnreadableImageError(_os_reason(error, size)) from None
+    except _MALFORMED as error:
+        raise UnreadableImageError(_damaged(error)) from None
+
+
+def _decode(image: Image.Image, side: int) -> Image.Image:
+    # JPEG decodes at a half, a quarter or an eighth for free; twice the target keeps the scaling sharp.
+    image.draft("RGB", (2 * side, 2 * side))
+    image.load()
+    with contextlib.suppress(*_MALFORMED):  # damaged metadata do not cost the picture
+        ImageOps.exif_transpose(image, in_place=True)
+    return _to_rgb_or_rgba(image)
 
 
 def _scaled(image: Image.Image, size: tuple[int, int]) -> Pixels:
@@ -99,38 +142,13 @@ def _scaled(image: Image.Image, size: tuple[int, int]) -> Pixels:
     return np.array(small)
 
 
-def _open(path: Path) -> Image.Image:
-    try:
-        image = Image.open(path, formats=FORMATS)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-        raise UnreadableImageError(_too_many(bomb)) from None
-    except UnidentifiedImageError:
-        raise UnreadableImageError(_unidentified(path)) from None
-    except _DAMAGE as error:
-        raise UnreadableImageError(_reason(error)) from None
-    return image
-
-
-def _decode(image: Image.Image, side: int) -> Image.Image:
-    try:
-        # JPEG decodes at a half, a quarter or an eighth for free; twice the target keeps the scaling sharp.
-        image.draft("RGB", (2 * side, 2 * side))
-        image.load()
-        return _to_rgb_or_rgba(ImageOps.exif_transpose(image))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as bomb:
-        raise UnreadableImageError(_too_many(bomb)) from None
-    except _DAMAGE as error:
-        raise UnreadableImageError(_reason(error)) from None
-
-
 def _to_rgb_or_rgba(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
         return Image.fromarray(_to_8_bits(np.asarray(image, dtype=np.float64))).convert("RGB")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image.convert("RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _to_8_bits(values: NDArray[np.float64]) -> Pixels:
@@ -143,28 +161,19 @@ def _to_8_bits(values: NDArray[np.float64]) -> Pixels:
     return ((finite - low) * (255.0 / ((high - low) or 1.0))).astype(np.uint8)
 
 
-def _too_many(bomb: Exception) -> str:
-    found = re.search(r"\((\d+) pixels\)", str(bomb))
-    size = f"{int(found[1]) / 1e6:,.0f} million pixels" if found else "too many pixels"
-    return f"{size}, more than the {MAX_PIXELS / 1e6:.0f} million allowed"
+def _too_many(pixels: int) -> str:
+    return f"{pixels / 1e6:,.0f} million pixels, more than the {MAX_PIXELS / 1e6:.0f} million allowed"
 
 
-def _unidentified(path: Path) -> str:
-    try:
-        empty = path.stat().st_size == 0
-    except OSError as error:
-        return _reason(error)
-    return "empty file" if empty else "not an image of a supported format"
-
-
-def _reason(error: BaseException) -> str:
+def _os_reason(error: OSError, size: int) -> str:
     if isinstance(error, FileNotFoundError):
         return "the file is gone"
     if isinstance(error, PermissionError):
         return "no permission to read it"
-    if isinstance(error, MemoryError):
-        return "too large for the memory"
-    text = " ".join(str(error).split())
-    if "truncated" in text or "Truncated" in text:
-        return f"truncated ({text})"
-    return f"damaged ({text or type(error).__name__})"
+    if error.strerror:
+        return f"cannot be read: {error.strerror.lower()}"
+    return f"truncated after {size:,} bytes" if "truncated" in str(error).lower() else _damaged(error)
+
+
+def _damaged(error: Exception) -> str:
+    return f"damaged ({' '.join(str(error).split()) or type(error).__name__})"
