@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cnnstudio.core.events import SetAside
@@ -45,6 +45,10 @@ class Survey:
         return tuple(
             ClassCount(name, train[label], val[label], test[label]) for label, name in enumerate(self.catalog.classes)
         )
+
+    def divided(self, *, val_fraction: float, seed: int) -> "Survey":
+        """Return the same images divided anew, as a run with these settings would."""
+        return replace(self, split=split(self.catalog, val_fraction=val_fraction, seed=seed))
 
 
 def survey(

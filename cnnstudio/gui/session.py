@@ -10,9 +10,9 @@ from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
 from cnnstudio.data.images import Pixels
 from cnnstudio.data.samples import draw_image, sample, samples, write_sample
-from cnnstudio.data.splits import split
 from cnnstudio.data.survey import Survey, survey
 from cnnstudio.gui import background
+from cnnstudio.gui.lent_settings import LentSettings
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Job, Tasks
 from cnnstudio.gui.thread_host import ThreadHost
@@ -48,6 +48,7 @@ class Session(QObject):
         super().__init__(parent)
         self.state = SessionState(recent=recent_runs())
         self._undo: list[Config] = []
+        self._lent = LentSettings()
         self._start_when_ready = False
         self._tasks = Tasks(self)
         self._host = ThreadHost(self)
@@ -63,6 +64,9 @@ class Session(QObject):
 
     def open_folder(self, folder: Path) -> None:
         """Look at every image of a folder and make it the one to learn from."""
+        self._open(folder)
+
+    def _open(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
         config = self.state.config
         self._set(surveying=Work("Looking through the folder"), notice=None)
 
@@ -70,23 +74,25 @@ class Session(QObject):
             def report(done: int, total: int) -> None:
                 job.report(Work(f"Looking at {total:,} images", done / total))
 
+            config.replace("data.folder", str(folder))  # refuses a name that a run could not write down
             return survey(folder, val_fraction=config.data.val_fraction, seed=config.train.seed, progress=report)
 
         def opened(found: Survey) -> None:
+            wanted = self._lent.exchange(self.state.config, settings)
+            if wanted != self.state.config:
+                self._undo.append(self.state.config)
             self._set(
-                survey=found,
+                survey=_divided(found, wanted),  # the settings may have changed meanwhile
                 surveying=None,
-                config=self.state.config.replace("data.folder", str(folder)),
+                config=wanted.replace("data.folder", str(folder)),
                 watch=replace(self.state.watch, image=""),
             )
             self._describe()
-            if self._start_when_ready:
-                self.start()
 
         self._tasks.submit("survey", look, opened, self._survey_failed, self._surveying)
 
     def open_sample(self, name: str) -> None:
-        """Write a sample data set, if it is not there yet, and open it with its recommended settings."""
+        """Write a sample data set, if it is not there yet, and open it; while it is open, its own settings hold."""
         known = sample(name)
         folder = samples_folder() / name
         self._set(surveying=Work(f"Drawing {known.images:,} images"), notice=None)
@@ -97,13 +103,9 @@ class Session(QObject):
 
             return write_sample(name, folder, progress=report, cancelled=lambda: job.cancelled)
 
-        def drawn(path: Path) -> None:
-            for setting in known.settings:
-                key, _, value = setting.partition("=")
-                self.set_value(key, value)
-            self.open_folder(path)
-
-        self._tasks.submit("survey", draw, drawn, self._survey_failed, self._surveying)
+        self._tasks.submit(
+            "survey", draw, lambda path: self._open(path, known.settings), self._survey_failed, self._surveying
+        )
 
     def draw_samples(self, each: int) -> None:
         """Draw some pictures of every sample, to show what they are like."""
@@ -131,10 +133,9 @@ class Session(QObject):
         try:
             config = self.state.config.replace(key, value)
         except InputError as error:
-            self.say("warn", error.one_line())
-            self.changed.emit(self.state)  # puts the control back
-            return
-        self.use_config(config)
+            self.say("warn", error.one_line())  # which also puts the control back
+        else:
+            self.use_config(config)
 
     def use_config(self, config: Config) -> None:
         """Replace all settings of the next run; `undo` brings the present ones back."""
@@ -149,10 +150,8 @@ class Session(QObject):
 
     def _adopt(self, config: Config) -> None:
         before, found = self.state.config, self.state.survey
-        divided = (before.data.val_fraction, before.train.seed) != (config.data.val_fraction, config.train.seed)
-        if found is not None and divided:
-            division = split(found.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
-            found = replace(found, split=division)
+        if (before.data.val_fraction, before.train.seed) != (config.data.val_fraction, config.train.seed):
+            found = found and _divided(found, config)
         self._set(config=config, survey=found, notice=None)
         self._describe()
 
@@ -172,7 +171,7 @@ class Session(QObject):
         self._host.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
 
     def start_when_ready(self) -> None:
-        """Start as soon as images and torch are there."""
+        """Start as soon as images and torch are there, and the network is known to fit them."""
         self._start_when_ready = True
 
     def pause(self) -> None:
@@ -257,6 +256,8 @@ class Session(QObject):
             self._set(
                 summary=answer.summary, model_problem=answer.problem, device=answer.device, device_reason=answer.reason
             )
+            if self._start_when_ready and found is not None and self.state.surveying is None:
+                self.start()
 
         self._tasks.submit("describe", lambda _job: background.describe(config, classes), described, self._failed)
 
@@ -285,8 +286,6 @@ class Session(QObject):
     def _torch_is_ready(self, _: object) -> None:
         self._set(torch_ready=True)
         self._describe()
-        if self._start_when_ready and self.state.survey is not None:
-            self.start()
 
     def _surveying(self, work: Work) -> None:
         self._set(surveying=work)
@@ -300,6 +299,10 @@ class Session(QObject):
 
     def _failed(self, error: Exception) -> None:
         self.say("error", _sentence(error))
+
+
+def _divided(found: Survey, config: Config) -> Survey:
+    return found.divided(val_fraction=config.data.val_fraction, seed=config.train.seed)
 
 
 def _sentence(error: Exception) -> str:

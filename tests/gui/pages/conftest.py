@@ -1,6 +1,5 @@
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,21 +7,12 @@ from PIL import Image
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QWidget
-from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
-from cnnstudio.gui.session import Session
 from cnnstudio.runtime.runs import runs_folder
 
 Drop = Callable[[QWidget, Path], bool]
-
-
-@pytest.fixture
-def session(qtbot: QtBot) -> Iterator[Session]:
-    session = Session()
-    yield session
-    session.close()
 
 
 @pytest.fixture
@@ -95,14 +85,3 @@ def runs(user_home: Path, _trained: Path) -> tuple[Path, Path]:
         shutil.copytree(_trained / name, runs_folder() / name)
         found.append(runs_folder() / name)
     return found[0], found[1]
-
-
-@pytest.fixture
-def untried_run(user_home: Path) -> Path:
-    """Return a run that can be listed and chosen, but not asked: its weights are empty."""
-    folder = runs_folder() / "birds-resnet18-4"
-    folder.mkdir(parents=True)
-    (folder / "config.toml").write_text(Config().replace("model.arch", "resnet18").to_toml(), encoding="utf-8")
-    (folder / "classes.json").write_text(json.dumps(["robin", "wren"]), encoding="utf-8")
-    (folder / "model.safetensors").write_bytes(b"")
-    return folder

@@ -1,0 +1,70 @@
+"""Events as a run reports them, for tests that need no run."""
+
+import numpy as np
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.events import EndReason, EpochEnded, FeatureMaps, RunEnded, RunStarted, StepEnded
+
+# What a compact network lets one watch: its convolutions, and the pooling that ends each stage.
+LAYERS = tuple(f"features.{place + offset}" for place in (0, 7, 14, 21) for offset in (0, 3, 6))
+
+
+def started(
+    *, run: str = "/runs/birds-compact-1", epochs: int = 10, layers: tuple[str, ...] = LAYERS, images: int = 80
+) -> RunStarted:
+    config = Config().replace("data.folder", "/images/birds").replace("train.epochs", epochs)
+    return RunStarted(
+        run=run,
+        config=config,
+        device="CPU · fp32",
+        precision="float32",
+        classes=("robin", "wren"),
+        train_images=images,
+        val_images=images // 4,
+        layers=layers,
+        steps_per_epoch=images // 8,
+        parameters=1000,
+        trainable=1000,
+        weights="random initial weights",
+    )
+
+
+def step(at: float, *, loss: float = 0.5, accuracy: float = 0.75, lr: float = 0.003, speed: float = 40.0) -> StepEnded:
+    """Return what is reported after `at` epochs of ten steps each."""
+    return StepEnded(step=round(10 * at), epoch=at, loss=loss, accuracy=accuracy, lr=lr, images_per_second=speed)
+
+
+def epoch(
+    number: int, *, val_accuracy: float = 0.8, best: bool = True, seconds: float = 2.0, left: float = 0.0
+) -> EpochEnded:
+    return EpochEnded(
+        epoch=number,
+        train_loss=0.6,
+        train_accuracy=0.7,
+        val_loss=0.55,
+        val_accuracy=val_accuracy,
+        images_per_second=40.0,
+        seconds=seconds,
+        best=best,
+        seconds_left=left,
+    )
+
+
+def ended(
+    reason: EndReason = "finished",
+    *,
+    accuracy: float | None = 0.9,
+    at: int | None = 3,
+    run: str = "/runs/birds-compact-1",
+    message: str = "",
+) -> RunEnded:
+    return RunEnded(reason=reason, best_val_accuracy=accuracy, best_epoch=at, seconds=75.0, run=run, message=message)
+
+
+def maps(
+    layer: str, *, channels: int = 32, image: str = "/images/birds/robin/1.png", second: float = 0.9
+) -> FeatureMaps:
+    """Return feature maps, and an answer that gives `second` to the second of two classes."""
+    tiles = np.random.default_rng(channels).integers(0, 256, (channels, 8, 8), dtype=np.uint8)
+    answer = np.array([1 - second, second], dtype=np.float32)
+    return FeatureMaps(layer, (channels, 8, 8), tiles, image, answer, step=10)

@@ -1,0 +1,85 @@
+"""Bringing a session to where a test begins."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.control import Control
+from cnnstudio.core.errors import StopRun
+from cnnstudio.core.events import Event
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.state import RunStatus, RunView, Work
+
+WAIT = 60_000
+
+
+def look_at(qtbot: QtBot, session: Session, folder: Path) -> None:
+    """Open a folder, and wait until its images have been looked at or refused."""
+    session.open_folder(folder)
+    qtbot.waitUntil(lambda: session.state.surveying is None, timeout=WAIT)
+
+
+def load_torch(qtbot: QtBot, session: Session) -> None:
+    """Load torch, and wait until the network is described."""
+    session.load_torch()
+    qtbot.waitUntil(lambda: bool(session.state.device_reason), timeout=WAIT)
+
+
+def status(session: Session) -> RunStatus:
+    """Return whether the run goes on."""
+    return session.state.run.status
+
+
+def notice(session: Session) -> tuple[str, str]:
+    """Return level and text of the sentence that is shown; empty for none."""
+    said = session.state.notice
+    return (said.level, said.text) if said else ("", "")
+
+
+def play(monkeypatch: pytest.MonkeyPatch, *story: Event, last: Event | None = None) -> list[Config]:
+    """Let runs report a story instead of training.
+
+    Args:
+        monkeypatch: Of the test.
+        story: What is reported at once.
+        last: What is reported when the run is stopped; without it the run ends by itself.
+
+    Returns:
+        The configurations that runs are started with.
+    """
+    configs: list[Config] = []
+
+    def train(config: Config, sink: Callable[[Event], None], control: Control, *, out: Path) -> None:
+        configs.append(config)
+        for event in story:
+            sink(event)
+        try:
+            while last is not None:
+                control.check()
+                threading.Event().wait(0.002)
+        except StopRun:
+            assert last is not None
+            sink(last)
+
+    monkeypatch.setattr("cnnstudio.engine.trainer.train", train)
+    return configs
+
+
+def begin(session: Session) -> None:
+    """Let the session be where it is after a press on Start, without a thread."""
+    session._set(run=RunView(status="running", work=Work("Starting")), notice=None)
+    session.run_began.emit()
+
+
+def feed(session: Session, *events: Event) -> None:
+    """Hand events over as the host of a run does."""
+    session._host.streamed.emit(list(events))
+
+
+def finish(session: Session) -> None:
+    """Let the thread of the run have ended."""
+    session._host.ended.emit()
