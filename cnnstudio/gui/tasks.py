@@ -66,6 +66,7 @@ class Tasks(QObject):
         super().__init__(parent)
         self._executor = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="cnnstudio-task")
         self._pending: dict[str, _Pending] = {}
+        self._closed = False
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._poll)
@@ -78,7 +79,7 @@ class Tasks(QObject):
         failed: Callable[[Exception], None],
         progress: Callable[[Any], None] | None = None,
     ) -> None:
-        """Start work, and forget an earlier one with the same key.
+        """Start work, and forget an earlier one with the same key; after `close` nothing is started any more.
 
         Args:
             key: Names the kind of work.
@@ -88,6 +89,8 @@ class Tasks(QObject):
             progress: Called on the GUI thread with the latest report.
         """
         self.cancel(key)
+        if self._closed:
+            return
         job: Job[T] = Job()
         self._pending[key] = _Pending(job, self._executor.submit(work, job), done, failed, progress)
         self._timer.start()
@@ -105,6 +108,7 @@ class Tasks(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait until the threads have ended."""
+        self._closed = True
         for key in list(self._pending):
             self.cancel(key)
         self._timer.stop()
