@@ -17,7 +17,7 @@ from cnnstudio.gui.panels.status_bar import StatusBar
 from cnnstudio.gui.panels.top_bar import TopBar
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
-from cnnstudio.gui.status import badges, figures, present_work, subtitle, top_bar_state
+from cnnstudio.gui.status import badges, device, figures, present_work, subtitle, top_bar_state
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.banner import Banner
 
@@ -178,8 +178,7 @@ class MainWindow(QMainWindow):
         self._top.set_state(top_bar_state(state))
         self._top.set_start_refusal(state.start_refusal)
         self._top.set_subtitle(subtitle(state))
-        if state.device:
-            self._top.set_device(state.device, "good", state.device_reason)
+        self._top.set_device(*device(state))
         for page, badge in badges(state).items():
             self._rail.set_badge(page, badge)
         work = present_work(state)
@@ -200,4 +199,4 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _explain_device(self) -> None:
-        self.session.say("info", self.session.state.device_reason or "PyTorch is still loading.")
+        self.session.say("info", device(self.session.state)[2])

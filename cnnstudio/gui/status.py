@@ -5,6 +5,7 @@ from pathlib import Path
 from cnnstudio.gui.panels.rail import Badge
 from cnnstudio.gui.panels.top_bar import RunState
 from cnnstudio.gui.state import SessionState, Work
+from cnnstudio.gui.widgets.device_chip import DeviceState
 from cnnstudio.gui.words import duration, percent
 
 
@@ -25,6 +26,19 @@ def subtitle(state: SessionState) -> str:
     if state.run.started is not None:
         parts = [Path(state.run.started.config.data.folder).name, Path(state.run.started.run).name]
     return " · ".join(parts)
+
+
+def device(state: SessionState) -> tuple[str, DeviceState, str]:
+    """Return what the device chip says, how good that is, and why: what really computes, not what was asked for."""
+    started = state.run.started
+    if state.run.active and started is not None and started.device != state.device:
+        then = f"the next one uses {state.device}" if state.device else "the next one cannot start"
+        return started.device, "good", f"This run uses {started.device}; {then}. {state.device_reason}"
+    if state.device:
+        return state.device, "good", state.device_reason
+    if state.device_reason:
+        return "No such device", "warn", state.device_reason
+    return "Looking for devices…", "unknown", "PyTorch is still loading."
 
 
 def badges(state: SessionState) -> dict[str, Badge]:
