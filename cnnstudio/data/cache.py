@@ -1,10 +1,10 @@
 """All images of a catalogue as one array of pixels: decoded once, in threads, kept in memory or in a mapped file."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import psutil
@@ -90,15 +90,21 @@ def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
         return np.empty(shape, dtype=np.uint8)
     free = psutil.disk_usage(tempfile.gettempdir()).free
     if size > free * 0.9:
-        raise InputError(
-            f"{count:,} images of {side} × {side} pixels need {size / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
-            where=tempfile.gettempdir(),
-            remedy="choose a smaller data.image_size or make room",
-        )
-    handle, name = tempfile.mkstemp(prefix="cnnstudio-", suffix=".pixels")
-    try:
-        os.close(handle)
-        return np.memmap(name, dtype=np.uint8, mode="w+", shape=shape)
-    finally:
-        if os.name == "posix":  # the mapping lives on without its name, and vanishes with the process
-            Path(name).unlink()
+        raise _no_room(count, side, size, f"{free / 1e9:.1f} GB are free")
+    with tempfile.TemporaryFile(prefix="cnnstudio-", suffix=".pixels") as file:  # vanishes with the mapping
+        try:
+            if sys.platform == "linux":  # taken now: a disk that fills up under a mapped file kills the process
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                file.truncate(size)
+        except OSError as error:
+            raise _no_room(count, side, size, (error.strerror or str(error)).lower()) from None
+        return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
+
+
+def _no_room(count: int, side: int, size: int, why: str) -> InputError:
+    return InputError(
+        f"{count:,} images of {side} × {side} pixels need {size / 1e9:.1f} GB, {why}",
+        where=tempfile.gettempdir(),
+        remedy="choose a smaller data.image_size or make room",
+    )

@@ -1,12 +1,15 @@
 """Work in threads, in order, and given up cleanly."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_AHEAD: Final = 256  # items a thread that are begun or done before their turn; bounds the memory, whatever the number
 
 
 def in_threads(work: Callable[[T], R], items: Iterable[T], *, threads: int | None = None) -> Iterator[R]:
@@ -16,11 +19,18 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], *, threads: int | Non
 
     Args:
         work: Runs on the threads; what it raises is raised here.
-        items: Taken all at once.
+        items: Taken a few hundred ahead.
         threads: One a core unless given.
     """
-    executor = ThreadPoolExecutor(max_workers=threads or os.cpu_count() or 1, thread_name_prefix="cnnstudio-decode")
+    workers = threads or os.cpu_count() or 1
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="cnnstudio-decode")
+    waiting: deque[Future[R]] = deque()
     try:
-        yield from executor.map(work, items)
+        for item in items:
+            waiting.append(executor.submit(work, item))
+            if len(waiting) > workers * _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)

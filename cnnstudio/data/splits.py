@@ -49,9 +49,11 @@ def split(catalog: Catalog, *, val_fraction: float, seed: int) -> Split:
 
 def _stratified(catalog: Catalog, indices: list[int], val_fraction: float, seed: int) -> tuple[list[int], list[int]]:
     generator = np.random.default_rng(seed)
+    classes: list[list[int]] = [[] for _ in catalog.classes]
+    for index in indices:
+        classes[catalog.images[index].label].append(index)
     chosen: set[int] = set()
-    for label in range(len(catalog.classes)):
-        members = [index for index in indices if catalog.images[index].label == label]
+    for members in classes:
         wanted = min(len(members) - 1, max(1, round(len(members) * val_fraction)))
         if wanted > 0:
             chosen.update(int(each) for each in generator.permutation(members)[:wanted])
