@@ -10,6 +10,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments and (arguments[0] in cli.COMMANDS or arguments[0] in {"-h", "--help", "--version"}):
         return cli.main(arguments)
+    if sys.platform == "win32":
+        import torch  # noqa: F401 - once Qt is loaded, torch's libraries no longer load on Windows (pytorch#166628)
     from cnnstudio.gui import app  # headless commands do without Qt
 
     return app.main(arguments[1:] if arguments[:1] == ["gui"] else arguments)

@@ -44,8 +44,6 @@ def main(arguments: Sequence[str]) -> int:
     except InputError as error:
         sys.stderr.write(f"cnnstudio: {error.one_line()}\n")
         return 2
-    if sys.platform == "win32":
-        import torch  # noqa: F401 - after Qt its libraries do not load on Windows (pytorch#166628)
     sys.setswitchinterval(_SWITCH_INTERVAL)
     app = QApplication.instance() or QApplication(["cnnstudio"])
     assert isinstance(app, QApplication)

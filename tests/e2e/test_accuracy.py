@@ -20,7 +20,10 @@ def train(data: Path, out: Path, *settings: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("name", ["shapes", "borders", "textures"])
+@pytest.mark.parametrize(
+    "name",
+    ["shapes", pytest.param("borders", marks=pytest.mark.nightly), pytest.param("textures", marks=pytest.mark.nightly)],
+)
 def test_the_compact_network_learns_each_sample(name: str, tmp_path: Path) -> None:
     folder = write_sample(name, tmp_path / name)
     events = train(folder, tmp_path / "run", "model.arch=compact", *sample(name).settings)
