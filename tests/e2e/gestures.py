@@ -1,4 +1,4 @@
-"""What a hand does: find a widget by its name, press it, drop a file on it."""
+"""What a hand does: find a widget by its name, press it, choose from it, drop a file on it."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QWidget
 
 T = TypeVar("T", bound=QWidget)
 
@@ -20,10 +20,23 @@ def child(window: QWidget, kind: type[T], name: str) -> T:
 
 def press(window: QWidget, name: str) -> None:
     """Click a button that can be clicked."""
+    QApplication.processEvents()  # a button that a layout has just taken is not shown before
     button = child(window, QAbstractButton, name)
     assert button.isVisible(), name
     assert button.isEnabled(), name
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def choose(window: QWidget, name: str, text: str) -> None:
+    """Open a list and take an option by its text."""
+    box = child(window, QComboBox, name)
+    assert box.isVisible(), name
+    assert box.isEnabled(), name
+    row = box.findText(text)
+    assert row >= 0, text
+    box.showPopup()
+    box.view().setCurrentIndex(box.model().index(row, 0))
+    QTest.keyClick(box.view(), Qt.Key.Key_Return)
 
 
 def drop(target: QWidget, path: Path) -> bool:

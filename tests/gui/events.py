@@ -1,12 +1,19 @@
 """Events as a run reports them, for tests that need no run."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.events import EndReason, EpochEnded, FeatureMaps, RunEnded, RunStarted, StepEnded
 
-# What a compact network lets one watch: its convolutions, and the pooling that ends each stage.
-LAYERS = tuple(f"features.{place + offset}" for place in (0, 7, 14, 21) for offset in (0, 3, 6))
+if TYPE_CHECKING:
+    from cnnstudio.models.summary import Summary
+
+# Four stages of seven layers; what can be watched are two convolutions and the pooling that ends the stage.
+STAGES = {f"stage{number}": tuple(f"features.{7 * number + each}" for each in range(-7, 0)) for number in range(1, 5)}
+LAYERS = tuple(layer for layers in STAGES.values() for layer in layers[::3])
 
 
 def started(
@@ -68,3 +75,16 @@ def maps(
     tiles = np.random.default_rng(channels).integers(0, 256, (channels, 8, 8), dtype=np.uint8)
     answer = np.array([1 - second, second], dtype=np.float32)
     return FeatureMaps(layer, (channels, 8, 8), tiles, image, answer, step=10)
+
+
+def summary(stages: Mapping[str, Sequence[str]] = STAGES) -> "Summary":
+    """Return the table of a network with these layers and a head."""
+    from cnnstudio.models.summary import LayerRow, StageRow, Summary
+
+    rows = tuple(
+        LayerRow(layer, "Conv2d", "3×3, same", stage, (8, 16, 16), 72, 1000, 3, frozen=False, note="")
+        for stage, layers in {**stages, "head": ("classifier",)}.items()
+        for layer in layers
+    )
+    titles = tuple(StageRow(stage, "8 maps", (8, 16, 16), 504, frozen=False) for stage in (*stages, "head"))
+    return Summary(rows, image_size=32, parameters=2088, trainable=2088, flops=29_000, minimum_size=16, stages=titles)

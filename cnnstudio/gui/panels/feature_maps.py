@@ -40,6 +40,8 @@ class FeatureMapsPanel(Card):
         self._layer = ""
         self._seen = False
         self._offered: tuple[object, ...] = ()
+        self._images: list[Path] = []
+        self._outputs: dict[str, str] = {}
         self._wall = MapWall()
         self._wall.setObjectName("train.maps")
         self._stages = PillRow("train.maps.stage", "Stage", {})
@@ -65,8 +67,8 @@ class FeatureMapsPanel(Card):
         self._session.watch(layer=self._layer if seen else "")
 
     def choose_layer(self, layer: str) -> None:
-        """Show the maps of a layer, if it has any."""
-        if self._layers.findData(layer) >= 0:
+        """Show the maps of a layer, if it has any and a run goes on to compute them."""
+        if self._session.state.run.active and self._layers.findData(layer) >= 0:
             self._choose(layer)
 
     def show_maps(self, maps: FeatureMaps) -> None:
@@ -116,15 +118,27 @@ class FeatureMapsPanel(Card):
         self._offer_images(state)
         started = state.run.started
         layers = started.layers if started else ()
-        self._stages.setVisible(bool(layers))
-        self._layers.setVisible(bool(layers))
+        for chooser in (self._stages, self._layers):
+            chooser.setVisible(bool(layers))
+            chooser.setEnabled(state.run.active)
         if not layers:
             return
         if self._layers_offered() != layers:
             self._layers.set_options({layer: layer for layer in layers})
-            outputs = _stage_outputs(layers, state.summary)
-            self._stages.set_options(outputs)
-            self._choose(self._layer if self._layer in layers else next(iter([*outputs, *layers])))
+            self._offer_stages(_stages_of(layers, state.summary))
+            self._choose(self._layer if self._layer in layers else next(iter([*self._outputs.values(), *layers])))
+        elif not self._outputs:  # the network was described only after the run had begun
+            self._offer_stages(_stages_of(layers, state.summary))
+            self._mark_stage()
+
+    def _offer_stages(self, stages: dict[str, str]) -> None:
+        last = {stage: layer for layer, stage in stages.items()}
+        self._outputs = {layer: last[stage] for layer, stage in stages.items()}
+        self._stages.set_options({layer: stage for stage, layer in last.items()})
+
+    def _mark_stage(self) -> None:
+        if self._layer in self._outputs:
+            self._stages.set_value(self._outputs[self._layer])
 
     def _layers_offered(self) -> tuple[str, ...]:
         return tuple(str(self._layers.itemData(row)) for row in range(self._layers.count()))
@@ -144,24 +158,26 @@ class FeatureMapsPanel(Card):
         for index in survey.split.val:
             image = survey.catalog.images[index]
             first.setdefault(image.label, image.path)
-        options = {
-            str(path): f"{survey.catalog.classes[label]} / {path.name}"
+        choice = [
+            (path, f"{survey.catalog.classes[label]} / {path.name}")
             for label, path in sorted(first.items())[:_MOST_IMAGES]
-        }
-        if watched and watched not in options:
-            options = {watched: Path(watched).name, **options}
+        ]
+        if watched and watched not in {str(path) for path, _ in choice}:
+            choice.insert(0, (Path(watched), Path(watched).name))
+        # Keyed by number: Qt drops the bytes of a file name that are no Unicode.
+        self._images = [path for path, _ in choice]
+        options = {str(number): words for number, (_, words) in enumerate(choice)}
         self._image.set_options({**options, _BROWSE: "Choose a file …"})
         if watched:
-            self._image.set_value(watched)
-        elif options:
-            self._session.watch(image=next(iter(options)))
+            self._image.set_value(str(self._images.index(Path(watched))))
+        elif choice:
+            self._session.watch(image=str(self._images[0]))
 
     @Slot(str)
     def _choose(self, layer: str) -> None:
         self._layer = layer
         self._layers.set_value(layer)
-        if layer in self._stages.options():
-            self._stages.set_value(layer)
+        self._mark_stage()
         if self._seen:
             self._session.watch(layer=layer)
         self.layer_chosen.emit(layer)
@@ -169,7 +185,7 @@ class FeatureMapsPanel(Card):
     @Slot(str)
     def _choose_image(self, key: str) -> None:
         if key != _BROWSE:
-            self._use_image(Path(key))
+            self._use_image(self._images[int(key)])
             return
         patterns = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
         name, _ = QFileDialog.getOpenFileName(self, "Preview image", "", f"Images ({patterns})")
@@ -183,16 +199,13 @@ class FeatureMapsPanel(Card):
         self._session.watch(image=str(path))
 
 
-def _stage_outputs(layers: tuple[str, ...], summary: "Summary | None") -> dict[str, str]:
-    """Return the last layer of each stage, with the name of the stage."""
-    if summary is None:
-        return {}
-    last: dict[str, str] = {}
-    for layer in layers:
-        stage = next((row.stage for row in summary.rows if f"{row.name}.".startswith(f"{layer}.")), "")
-        if stage:
-            last[stage] = layer
-    return {layer: stage for stage, layer in last.items()}
+def _stages_of(layers: tuple[str, ...], summary: "Summary | None") -> dict[str, str]:
+    """Return the stage of each layer; none if the summary is of another network, or not there yet."""
+    rows = summary.rows if summary else ()
+    stages = {
+        layer: next((row.stage for row in rows if f"{row.name}.".startswith(f"{layer}.")), "") for layer in layers
+    }
+    return stages if all(stages.values()) else {}
 
 
 def _image_of(event: QDropEvent) -> Path | None:
