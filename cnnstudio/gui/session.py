@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import Event, Warned
 from cnnstudio.data.images import Pixels
 from cnnstudio.data.samples import draw_image, sample, samples, write_sample
 from cnnstudio.data.survey import Survey, survey
@@ -262,13 +263,15 @@ class Session(QObject):
         self._tasks.submit("describe", lambda _job: background.describe(config, classes), described, self._failed)
 
     @Slot(object)
-    def _take_events(self, events: list[object]) -> None:
-        run = self.state.run.after(events)  # type: ignore[arg-type]
+    def _take_events(self, events: list[Event]) -> None:
+        run = self.state.run.after(events)
         folder = self.state.model_folder
         if run.started is not None and run.has_model and not self.state.run.has_model:
             folder = Path(run.started.run)  # once: after that the user may choose an earlier run
         self._set(run=run, model_folder=folder)
         self.streamed.emit(events)
+        for warned in (event for event in events if isinstance(event, Warned)):
+            self.say("warn", _warning(warned))
 
     @Slot()
     def _run_holds(self) -> None:
@@ -303,6 +306,10 @@ class Session(QObject):
 
 def _divided(found: Survey, config: Config) -> Survey:
     return found.divided(val_fraction=config.data.val_fraction, seed=config.train.seed)
+
+
+def _warning(event: Warned) -> str:
+    return f"{event.text[:1].upper()}{event.text[1:]}" + (f" ({event.path})." if event.path else ".")
 
 
 def _sentence(error: Exception) -> str:

@@ -7,7 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import Event
+from cnnstudio.core.events import Event, Warned
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import Notice, Work
 from cnnstudio.runtime.runs import runs_folder
@@ -178,6 +178,15 @@ def test_another_folder_brings_its_own_preview_image(qtbot: QtBot, session: Sess
     session.watch(layer="features.0", image="/images/old.png")
     look_at(qtbot, session, folder)
     assert session.state.watch == Watch("features.0", "")
+
+
+def test_what_a_run_warns_of_is_told(session: Session) -> None:
+    begin(session)
+    feed(session, started(), Warned(text="the loss is very high"))
+    assert notice(session) == ("warn", "The loss is very high.")
+    feed(session, Warned(text="the preview image cannot be shown: it is truncated", path="/images/a.png"), step(0.5))
+    assert notice(session) == ("warn", "The preview image cannot be shown: it is truncated (/images/a.png).")
+    assert len(session.state.run.notes) == 2
 
 
 def test_pictures_reach_the_pages_and_leave_the_state_alone(session: Session) -> None:
