@@ -18,7 +18,7 @@ class TrainingSettings(Card):
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.settings", "Training", parent=parent)
-        self._epochs = SpinField("train.epochs", "Epochs", low=1, high=1000)
+        self._epochs = SpinField("train.epochs", "Epochs", low=1, high=100_000)
         self._lr = ComboField("train.lr", "Learning rate", {rate: rate for rate in _RATES})
         self._optimizer = ComboField("train.optimizer", "Optimizer", {"adamw": "AdamW", "sgd": "SGD"})
         self._schedule = ComboField("train.schedule", "Schedule", {"onecycle": "one-cycle", "constant": "constant"})

@@ -1,0 +1,169 @@
+from operator import attrgetter
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.config import Config
+from cnnstudio.gui.panels.training_settings import TrainingSettings
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.switch import Switch
+from tests.e2e.gestures import child, choose, press
+from tests.gui.events import ended, started
+from tests.gui.sessions import begin, feed, finish, notice
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, theme: Theme, session: Session) -> TrainingSettings:
+    panel = TrainingSettings(session, theme)
+    qtbot.addWidget(panel)
+    panel.resize(316, 320)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def shown(panel: TrainingSettings) -> dict[str, object]:
+    """Return what all controls show."""
+    found: dict[str, object] = {"train.epochs": child(panel, QSpinBox, "train.epochs").value()}
+    for key in ("train.lr", "train.optimizer", "train.schedule", "compute.precision"):
+        found[key] = child(panel, ComboField, key).value()
+    found["compute.deterministic"] = child(panel, Switch, "compute.deterministic").isChecked()
+    return found
+
+
+DEFAULTS = {
+    "train.epochs": 10,
+    "train.lr": "auto",
+    "train.optimizer": "adamw",
+    "train.schedule": "onecycle",
+    "compute.precision": "auto",
+    "compute.deterministic": False,
+}
+
+
+def test_the_controls_show_the_configuration(panel: TrainingSettings) -> None:
+    assert shown(panel) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("train.lr", "0.03", 0.03),
+        ("train.lr", "0.0001", 0.0001),
+        ("train.optimizer", "SGD", "sgd"),
+        ("train.schedule", "constant", "constant"),
+        ("compute.precision", "bfloat16", "bfloat16"),
+    ],
+)
+def test_a_choice_becomes_a_setting_and_can_be_undone(
+    panel: TrainingSettings, session: Session, key: str, text: str, value: object
+) -> None:
+    choose(panel, key, text)
+    assert attrgetter(key)(session.state.config) == value
+    assert shown(panel) == DEFAULTS | {key: f"{value:g}" if isinstance(value, float) else value}
+    session.undo()
+    assert shown(panel) == DEFAULTS
+    assert session.state.config == Config()
+
+
+def test_the_learning_rate_goes_back_to_auto(panel: TrainingSettings, session: Session) -> None:
+    session.set_value("train.lr", 0.01)
+    choose(panel, "train.lr", "auto")
+    assert session.state.config.train.lr == "auto"
+
+
+def test_epochs_count_once_they_are_typed(panel: TrainingSettings, session: Session) -> None:
+    seen: list[int] = []
+    session.changed.connect(lambda state: seen.append(state.config.train.epochs))
+    spin = child(panel, QSpinBox, "train.epochs")
+    spin.selectAll()
+    QTest.keyClicks(spin, "125")
+    assert session.state.config.train.epochs == 10
+    QTest.keyClick(spin, Qt.Key.Key_Return)
+    assert session.state.config.train.epochs == 125
+    assert set(seen) == {125}
+    session.undo()
+    assert shown(panel) == DEFAULTS
+
+
+def test_the_switch_is_two_way(panel: TrainingSettings, session: Session) -> None:
+    press(panel, "compute.deterministic")
+    assert session.state.config.compute.deterministic is True
+    session.undo()
+    assert shown(panel) == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("train.lr", 0.007, "0.007"),
+        ("train.lr", 2, "2"),
+        ("train.lr", 1e-05, "1e-05"),
+        ("train.epochs", 1000, 1000),
+        ("train.epochs", 100_000, 100_000),
+        ("train.optimizer", "sgd", "sgd"),
+        ("compute.precision", "float16", "float16"),
+    ],
+)
+def test_a_value_from_a_file_is_shown_and_left_as_it_is(
+    panel: TrainingSettings, session: Session, key: str, value: object, text: object
+) -> None:
+    config = Config().replace(key, value)
+    session.use_config(config)
+    assert session.state.config == config
+    assert shown(panel) == DEFAULTS | {key: text}
+    session.undo()
+    assert shown(panel) == DEFAULTS
+    session.use_config(config)
+    assert shown(panel) == DEFAULTS | {key: text}
+    assert session.state.config == config
+
+
+def test_a_rate_from_a_file_stays_on_offer_once(panel: TrainingSettings, session: Session) -> None:
+    session.set_value("train.lr", 0.007)
+    session.set_value("train.lr", "auto")
+    session.set_value("train.lr", 0.007)
+    rates = child(panel, ComboField, "train.lr")
+    texts = [rates.itemText(row) for row in range(rates.count())]
+    assert texts.count("0.007") == 1
+    assert texts[0] == "auto"
+    choose(panel, "train.lr", "auto")
+    choose(panel, "train.lr", "0.007")
+    assert session.state.config.train.lr == 0.007
+
+
+def test_showing_a_state_asks_for_no_change(panel: TrainingSettings, session: Session) -> None:
+    config = Config().replace("train.epochs", 7).replace("train.lr", 0.1).replace("compute.deterministic", True)
+    session.use_config(config)
+    session.undo()
+    assert session.state.config == Config()
+    session.undo()  # there was but one change
+    assert session.state.config == Config()
+
+
+def test_a_refused_value_leaves_the_controls(panel: TrainingSettings, session: Session) -> None:
+    session.set_value("train.lr", -1.0)
+    assert notice(session)[0] == "warn"
+    assert shown(panel) == DEFAULTS
+
+
+def test_during_a_run_it_says_what_the_settings_are_for(panel: TrainingSettings, session: Session) -> None:
+    note = child(panel, QLabel, "train.settings.note")
+    assert not note.isVisible()
+    begin(session)
+    assert (note.text(), note.isVisible()) == ("Applies from the next run", True)
+    feed(session, started(), ended())
+    finish(session)
+    assert not note.isVisible()
+
+
+def test_every_control_has_a_name_and_a_tip(panel: TrainingSettings) -> None:
+    for key in DEFAULTS:
+        control = child(panel, QWidget, key)
+        assert control.accessibleName()
+        assert control.toolTip()
