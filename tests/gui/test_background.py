@@ -8,6 +8,7 @@ from PIL import Image
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
 from cnnstudio.gui import background
+from cnnstudio.models import registry
 
 
 def describe(*settings: str, classes: int = 3) -> background.Described:
@@ -18,7 +19,7 @@ def test_a_network_is_described_with_its_classes_and_its_device() -> None:
     found = describe("compute.device=cpu", "compute.precision=float32")
     assert found.summary is not None
     assert found.summary.rows[-1].output_shape == (3,)
-    assert (found.summary.image_size, found.problem) == (96, "")
+    assert (found.summary.image_size, found.problem) == (registry.card("compact").image_size, "")
     assert found.device == "CPU · fp32"
     assert found.reason.endswith(", as chosen in compute.device.")
 
@@ -30,13 +31,14 @@ def test_before_a_folder_is_open_the_classes_are_imagenets() -> None:
 
 
 def test_images_that_are_too_small_leave_the_layers_in_sight() -> None:
-    found = describe("model.padding=valid", "data.image_size=40")
-    assert found.problem == (
-        "40 pixels are too few for Compact CNN with these switches [data.image_size]: "
-        "set it to 76 or more, or set model.padding=same"
-    )
+    found = describe("model.padding=valid", "data.image_size=16")
     assert found.summary is not None
-    assert (found.summary.image_size, found.summary.minimum_size) == (76, 76)
+    least = found.summary.minimum_size
+    assert least == found.summary.image_size > 16
+    assert found.problem == (
+        "16 pixels are too few for Compact CNN with these switches [data.image_size]: "
+        f"set it to {least} or more, or set model.padding=same"
+    )
 
 
 def test_switches_that_do_not_fit_leave_nothing_to_show_but_the_device() -> None:

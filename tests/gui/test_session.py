@@ -257,9 +257,9 @@ def test_the_layers_follow_the_switches(qtbot: QtBot, session: Session, folder: 
     assert session.state.summary.rows[-1].output_shape == (1000,)
     look_at(qtbot, session, folder)
     session.set_value("model.padding", "valid")
-    session.set_value("data.image_size", 40)  # of both only the latest is waited for
+    session.set_value("data.image_size", 16)  # of both only the latest is waited for
     qtbot.waitUntil(lambda: bool(session.state.model_problem))
-    assert session.state.start_refusal.startswith("40 pixels are too few for Compact CNN")
+    assert session.state.start_refusal.startswith("16 pixels are too few for Compact CNN")
     assert session.state.summary.rows[-1].output_shape == (2,)
     session.start()
     assert notice(session) == ("warn", session.state.model_problem)
