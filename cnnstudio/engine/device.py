@@ -130,13 +130,19 @@ def arithmetic(*, deterministic: bool) -> Iterator[None]:
     cudnn.benchmark = not deterministic
     torch.use_deterministic_algorithms(deterministic)
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
-    torch.set_num_threads(physical_cores())
+    torch.set_num_threads(compute_threads())
     try:
         yield
     finally:
         cudnn.deterministic, cudnn.benchmark = before[0], before[1]
         torch.use_deterministic_algorithms(before[2])
         torch.set_num_threads(before[3])
+
+
+def compute_threads() -> int:
+    """Return the number of threads that compute: `OMP_NUM_THREADS` where it is set, else one a physical core."""
+    wish = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wish) if wish.isdecimal() and int(wish) > 0 else physical_cores()
 
 
 def physical_cores() -> int:

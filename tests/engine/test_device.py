@@ -3,7 +3,7 @@ import torch
 
 from cnnstudio.core.config import ComputeConfig, Precision
 from cnnstudio.core.errors import InputError
-from cnnstudio.engine.device import Compute, arithmetic, devices, physical_cores, resolve
+from cnnstudio.engine.device import Compute, arithmetic, compute_threads, devices, physical_cores, resolve
 
 
 def test_the_cpu_is_always_there_and_said() -> None:
@@ -46,13 +46,19 @@ def test_images_are_scaled_and_normalised_in_the_chosen_layout() -> None:
     assert pixels[0, 0, 0].tolist() == [0, 128, 255]
 
 
+@pytest.mark.parametrize(("wish", "threads"), [("3", 3), ("0", physical_cores()), ("many", physical_cores())])
+def test_the_number_of_threads_can_be_wished_for(monkeypatch: pytest.MonkeyPatch, wish: str, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", wish)
+    assert compute_threads() == threads
+
+
 def test_the_switches_of_a_run_are_put_back() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     with arithmetic(deterministic=True):
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.backends.cudnn.deterministic
         assert not torch.backends.cudnn.benchmark
-        assert torch.get_num_threads() == physical_cores()
+        assert torch.get_num_threads() == compute_threads()
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.deterministic
 
