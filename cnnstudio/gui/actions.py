@@ -17,12 +17,12 @@ _PAGES = ("data", "model", "train", "test")
 def add_actions(window: "MainWindow") -> None:
     """Give the window its keys: open, start, pages, undo, quit; Space is the window's own, see `keyPressEvent`."""
     _add(window, "action.open", "Open folder …", QKeySequence.StandardKey.Open, lambda: open_folder(window))
-    _add(window, "action.start", "Start", QKeySequence("Ctrl+Return"), window.start)
+    _add(window, "action.start", "Start", [QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")], window.start)
     _add(window, "action.undo", "Undo the latest setting", QKeySequence.StandardKey.Undo, window.session.undo)
     _add(window, "action.quit", "Quit", QKeySequence.StandardKey.Quit, window.close)
     for number, page in enumerate(_PAGES, start=1):
-        key = QKeySequence(f"Ctrl+{number}")
-        _add(window, f"action.{page}", page.capitalize(), key, partial(window.show_page, page))
+        keys = [QKeySequence(f"Ctrl+{number}")]
+        _add(window, f"action.{page}", page.capitalize(), keys, partial(window.show_page, page))
 
 
 def open_folder(window: "MainWindow") -> None:
@@ -37,11 +37,11 @@ def _add(
     window: "MainWindow",
     name: str,
     text: str,
-    key: QKeySequence | QKeySequence.StandardKey,
+    keys: QKeySequence.StandardKey | list[QKeySequence],
     do: Callable[[], object],
 ) -> None:
     action = QAction(text, window)
     action.setObjectName(name)
-    action.setShortcut(key)
+    action.setShortcuts(keys)
     action.triggered.connect(lambda _checked=False: do())
     window.addAction(action)

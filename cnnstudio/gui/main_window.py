@@ -4,7 +4,16 @@ from typing import Final
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QMainWindow, QMessageBox, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QGridLayout,
+    QMainWindow,
+    QMessageBox,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from cnnstudio.gui.actions import add_actions
 from cnnstudio.gui.icons import app_icon
@@ -77,7 +86,10 @@ class MainWindow(QMainWindow):
         self._stack.setCurrentWidget(self._pages[page])
 
     def start(self) -> None:
-        """Start a run and show it."""
+        """Start a run and show it; a number that is still being typed counts."""
+        typed = QApplication.focusWidget()
+        if isinstance(typed, QAbstractSpinBox):
+            typed.interpretText()
         self.session.start()
         if self.session.state.run.active:
             self.show_page("train")
