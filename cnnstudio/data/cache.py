@@ -57,7 +57,6 @@ def read_catalog(
     """
     pixels = _allocate(len(catalog.images), side, memory_budget)
     unreadable: list[SetAside] = []
-    good = np.ones(len(catalog.images), dtype=bool)
 
     def read(index: int) -> str:
         try:
@@ -68,14 +67,13 @@ def read_catalog(
 
     for index, reason in enumerate(in_threads(read, range(len(catalog.images)), threads=threads)):
         if reason:
-            good[index] = False
             unreadable.append(SetAside(path=str(catalog.images[index].path), reason=reason))
         progress(index + 1)
     if not unreadable:
         return ImageStore(catalog, pixels)
     rest = catalog.without(unreadable)
     kept = {str(image.path) for image in rest.images}
-    keep = [index for index, image in enumerate(catalog.images) if good[index] and str(image.path) in kept]
+    keep = [index for index, image in enumerate(catalog.images) if str(image.path) in kept]
     for new, old in enumerate(keep):  # in place: a copy would need the memory twice
         if new != old:
             pixels[new] = pixels[old]

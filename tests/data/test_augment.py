@@ -51,7 +51,7 @@ def test_shifts_are_even_and_independent() -> None:
     down = centre[:, 0] - 8
     column = centre[:, 1]
     mirrored = column > 15
-    right = torch.where(mirrored, column - 23, column - 8)
+    right = torch.where(mirrored, 23 - column, column - 8)
     for shift in (down, right):
         shares = torch.bincount(shift + 2, minlength=5) / count
         assert shares.tolist() == pytest.approx([0.2] * 5, abs=0.04)

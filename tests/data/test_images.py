@@ -1,8 +1,7 @@
-"""Pictures are read right, whatever their format, mode and orientation; damage is the matter of test_images_damaged."""
+"""Pictures are read right, whatever their format, mode and orientation."""
 
 import io
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_image
 
 from cnnstudio.data.images import Pixels, image_size, read_image, read_thumbnail
+from tests.data.files import png_of
 
 SIDE = 16
 ORIENTATION = 0x0112
@@ -43,17 +43,6 @@ def palette_image() -> Image.Image:
     image = Image.fromarray(INDEX)
     image.putpalette(PALETTE.tobytes())
     return image
-
-
-def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """Put a PNG together by hand; `rows` has a filter byte before each row."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 RGBA = np.concatenate([RGB, ALPHA], axis=2)
@@ -127,7 +116,7 @@ def test_lossless_formats_give_their_pixels(name: str, tmp_path: Path) -> None:
 def test_png_of_16_bits_a_channel_keeps_the_upper_eight(tmp_path: Path) -> None:
     deep = np.random.default_rng(4).integers(0, 65536, (SIDE, SIDE, 3), dtype=np.uint16)
     path = tmp_path / "deep.png"
-    path.write_bytes(png(SIDE, SIDE, 16, 2, b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)))
+    path.write_bytes(png_of(SIDE, SIDE, b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep), 16, "RGB"))
     np.testing.assert_array_equal(read_image(path, SIDE), deep // 256)
 
 
