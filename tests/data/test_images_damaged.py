@@ -86,7 +86,7 @@ def test_pixels_that_are_missing_are_never_made_up(path: Path, name: str) -> Non
             assert reason == f"truncated after {size:,} bytes" or "broken data" in reason or "not enough" in reason
 
 
-FOREIGN: Final = {
+FOREIGN = {
     **{kind: encoded(kind) for kind in ("EPS", "PDF", "PCX", "TGA", "SGI", "DDS")},
     "ICO": encoded("ICO", sizes=[(8, 8)]),
     "SVG": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>',
