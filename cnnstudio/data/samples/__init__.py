@@ -46,10 +46,10 @@ _SAMPLES = (
     Sample(
         name="shapes",
         title="Shapes",
-        idea="Six kinds of object near the middle, in any size, turn and colour: "
+        idea="Six kinds of object near the middle, in many sizes, turns and colours: "
         "how filters grow from edges into whole shapes.",
         classes=tuple(shapes.CLASSES),
-        images=1440,
+        images=1500,
         side=shapes.SIDE,
     ),
     Sample(

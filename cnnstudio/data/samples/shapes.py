@@ -1,4 +1,4 @@
-"""The sample `shapes`: one object near the middle, in any size, turn, colour and style, before a busy ground."""
+"""The sample `shapes`: one object near the middle, in many sizes, turns, colours and styles, before a busy ground."""
 
 import math
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def draw(kind: str, random: np.random.Generator) -> Pixels:
     hue = random.uniform(0, 2 * math.pi)
     picture = _ground(random, x, y, lightness, hue)
     _clutter(random, picture, x, y, hue)
-    contrast = random.uniform(0.3, 0.48)
+    contrast = random.uniform(0.34, 0.5)
     lightness += contrast if dark_ground else -contrast
     _object(random, picture, CLASSES[kind], x, y, lightness, hue + random.uniform(0.6, 2 * math.pi - 0.6))
     return lit(random, picture, grain=random.uniform(0.01, 0.04))
@@ -67,10 +67,10 @@ def _ground(random: np.random.Generator, x: Field, y: Field, lightness: float, h
 
 def _clutter(random: np.random.Generator, picture: Picture, x: Field, y: Field, hue: float) -> None:
     """Strew strokes and confetti, alike in all classes."""
-    strokes, bits = random.integers(1, 6), random.integers(0, 14)
+    strokes, bits = random.integers(1, 5), random.integers(0, 12)
     for number in range(strokes + bits):
         if number < strokes:
-            length, width, bend = random.uniform((6, 0.5, -0.015), (40, 1.6, 0.015))
+            length, width, bend = random.uniform((6, 0.5, -0.015), (36, 1.4, 0.015))
         else:
             length, width, bend = random.uniform((0.6, 0.6, 0), (3, 2, 0))
         right, down = random.uniform(-SIDE / 2, SIDE / 2, 2)
@@ -90,9 +90,9 @@ def _object(
     lightness: float,
     hue: float,
 ) -> None:
-    radius = random.uniform(20, 38)
+    radius = random.uniform(20, 34)
     right, down = random.uniform(-1, 1, 2) * min(45 - radius, 14)
-    angle = random.uniform(0, 2 * math.pi)
+    angle = random.uniform(-0.4, 0.4)
     rows, columns = around(x - right, y - down, 1.1 * radius + 7)
     x, y = x[:, columns] - right, y[rows] - down
     picture = picture[:, rows, columns]
@@ -107,17 +107,18 @@ def _object(
     fill = colour(lightness, chroma, hue)
     second = colour(lightness + random.uniform(-0.12, 0.12), chroma, hue + random.uniform(-0.7, 0.7))
     inside, beneath = edge(along, across), edge(*turn(x - 1.5, y - 3, angle))
+    light, _ = turn(x, y, random.uniform(0, 2 * math.pi))
     style = random.choice(("outline", "rim", "hatched", "plain", "plain"))
     if style == "outline":
         width = radius * random.uniform(0.07, 0.13)
         inside, beneath = np.abs(inside + 0.1 * radius) - width, np.abs(beneath + 0.1 * radius) - width
     paint(picture, colour(0.15, 0.03, hue), random.uniform(0.1, 0.35) * cover(beneath, softness=7))
-    paint(picture, blend(fill, second, 0.5 + along / (2 * radius)), cover(inside))
+    paint(picture, blend(fill, second, 0.5 + light / (2 * radius)), cover(inside))
     if style == "rim":
         rim = colour(lightness - 0.16 if lightness > 0.5 else lightness + 0.2, chroma, hue)
         paint(picture, rim, cover(inside) * cover(-inside - radius * random.uniform(0.08, 0.16)))
     if style == "hatched":
-        hatch = wave(along, random.uniform(4, 9), random.uniform(0.3, 0.5))
+        hatch = wave(light, random.uniform(4, 9), random.uniform(0.3, 0.5))
         paint(picture, second * 0.85, 0.6 * hatch * cover(inside + 0.1 * radius))
 
 
