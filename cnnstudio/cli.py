@@ -215,15 +215,23 @@ def _parser() -> argparse.ArgumentParser:
         )
     made["train"].add_argument("--data", metavar="DIR", help="the image folder: one folder for each class")
     made["train"].add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder to make")
-    made["describe"].add_argument("--classes", type=int, default=1000, help="number of classes (default: 1000)")
+    made["describe"].add_argument("--classes", type=_positive, default=1000, help="number of classes (default: 1000)")
     made["scan"].add_argument("data", metavar="DIR")
     made["predict"].add_argument("run_folder", type=Path, metavar="RUN")
     made["predict"].add_argument("images", type=Path, nargs="+", metavar="IMAGE")
-    made["predict"].add_argument("--top", type=int, default=3, help="how many classes to name (default: 3)")
+    made["predict"].add_argument("--top", type=_positive, default=3, help="how many classes to name (default: 3)")
     made["predict"].add_argument("--device", default="auto")
     made["sample"].add_argument("name", metavar="NAME")
     made["sample"].add_argument("folder", type=Path, metavar="DIR")
     return parser
+
+
+def _positive(text: str) -> int:
+    """Read a number from 1 on; argparse names the argument that is none."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _config(options: argparse.Namespace) -> Config:

@@ -92,9 +92,9 @@ def has_display(env: Mapping[str, str]) -> bool:
 def data_folder(env: Mapping[str, str], home: Path) -> Path:
     """Return the folder of this user's samples and runs."""
     if platform.system() == "Windows":
-        return Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local") / "CNN Studio"
+        return Path(env.get("LOCALAPPDATA") or home / "AppData" / "Local") / "cnnstudio"
     if platform.system() == "Darwin":
-        return home / "Library" / "Application Support" / "CNN Studio"
+        return home / "Library" / "Application Support" / "cnnstudio"
     return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "cnnstudio"
 
 

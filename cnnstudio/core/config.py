@@ -90,7 +90,7 @@ class TrainConfig(_Section):
     Attributes:
         epochs: Passes over the training images.
         lr: Peak learning rate; `auto` depends on the optimizer and on `transfer.mode`.
-        optimizer: `adamw` or `sgd` (with Nesterov momentum 0.9).
+        optimizer: `adamw` or `sgd` (with Nesterov momentum).
         schedule: `onecycle` (Smith and Topin, 2018) or `constant`.
         label_smoothing: Share of the target spread over all classes (Szegedy et al., 2016).
         seed: Decides split, initial weights, order and augmentation.

@@ -115,9 +115,8 @@ class EpochEnded(_Scalar):
         val_loss: Mean over the validation images.
         val_accuracy: Share of validation images that are classified right.
         images_per_second: Training images a second, without validation.
-        seconds: Duration of the epoch with validation.
+        seconds: Duration of the epoch with validation, without pauses.
         best: Whether no earlier epoch had a higher `val_accuracy`.
-        seconds_left: Estimate for the epochs that remain.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -129,7 +128,6 @@ class EpochEnded(_Scalar):
     images_per_second: float
     seconds: float
     best: bool
-    seconds_left: float
 
 
 class Warned(_Scalar):

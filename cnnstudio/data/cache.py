@@ -5,8 +5,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import platformdirs
 import psutil
 
 from cnnstudio.core.errors import InputError
@@ -86,23 +88,25 @@ def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
     budget = psutil.virtual_memory().available // 4 if memory_budget is None else memory_budget
     if size <= budget:
         return np.empty(shape, dtype=np.uint8)
-    free = psutil.disk_usage(tempfile.gettempdir()).free
+    # Not the system's folder for temporary files, which is often a piece of the memory that is too small.
+    folder = platformdirs.user_cache_path("cnnstudio", appauthor=False, ensure_exists=True)
+    free = psutil.disk_usage(str(folder)).free
     if size > free * 0.9:
-        raise _no_room(count, side, size, f"{free / 1e9:.1f} GB are free")
-    with tempfile.TemporaryFile(prefix="cnnstudio-", suffix=".pixels") as file:  # vanishes with the mapping
+        raise _no_room(count, side, folder, f"{free / 1e9:.1f} GB are free")
+    with tempfile.TemporaryFile(prefix="cnnstudio-", suffix=".pixels", dir=folder) as file:  # vanishes with the mapping
         try:
             if sys.platform == "linux":  # taken now: a disk that fills up under a mapped file kills the process
                 os.posix_fallocate(file.fileno(), 0, size)
             else:
                 file.truncate(size)
         except OSError as error:
-            raise _no_room(count, side, size, (error.strerror or str(error)).lower()) from None
+            raise _no_room(count, side, folder, (error.strerror or str(error)).lower()) from None
         return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
 
 
-def _no_room(count: int, side: int, size: int, why: str) -> InputError:
+def _no_room(count: int, side: int, folder: Path, why: str) -> InputError:
     return InputError(
-        f"{count:,} images of {side} × {side} pixels need {size / 1e9:.1f} GB, {why}",
-        where=tempfile.gettempdir(),
+        f"{count:,} images of {side} × {side} pixels need {count * side * side * 3 / 1e9:.1f} GB, {why}",
+        where=folder,
         remedy="choose a smaller data.image_size or make room",
     )

@@ -1,8 +1,10 @@
 """The run folder: everything a run leaves on disk, written so that a crash never leaves half a file."""
 
+import errno
 import json
 import os
 import platform
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final
@@ -24,6 +26,8 @@ BEST: Final = "model.safetensors"
 LAST: Final = "last.ckpt"
 CLASSES: Final = "classes.json"
 VERSIONS: Final = "versions.json"
+
+_PATIENCE: Final = 10  # tries to replace a file that somebody else holds
 
 
 class RunFolder:
@@ -48,10 +52,7 @@ class RunFolder:
             _write(path / VERSIONS, lambda file: file.write(_json(versions())))
             self._events = (path / EVENTS).open("a", encoding="utf-8", errors="surrogateescape")
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise InputError(
-                f"the run folder cannot be written: {reason}", where=path, remedy="choose another --out"
-            ) from None
+            raise _not_written(path, error) from None
 
     def record(self, event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded) -> None:
         """Append an event to `events.jsonl`; the phases of a progress bar are not kept."""
@@ -82,14 +83,27 @@ def check_free(path: Path) -> None:
     """Refuse a run folder that would mix with what is there.
 
     Raises:
-        InputError: The path is a file, or a folder that is not empty.
+        InputError: The path is a file, a folder that is not empty, or lies where nothing can be written.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    try:
+        taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
+        parent = next(each for each in (path, *path.absolute().parents) if each.exists())
+        writable = os.access(parent, os.W_OK)
+    except OSError as error:
+        raise _not_written(path, error) from None
+    if not writable:
+        raise _not_written(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    if taken:
         raise InputError(
             "there is something here already, and nothing is overwritten",
             where=path,
             remedy="choose another folder for the run",
         )
+
+
+def _not_written(path: Path, error: OSError) -> InputError:
+    reason = (error.strerror or str(error)).lower()
+    return InputError(f"the run folder cannot be written: {reason}", where=path, remedy="choose another --out")
 
 
 def versions() -> dict[str, str]:
@@ -113,4 +127,12 @@ def _write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
         fill(file)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+    for patience in range(_PATIENCE, -1, -1):
+        try:
+            temporary.replace(path)
+        except PermissionError:  # on Windows somebody who reads the old file, such as a virus scanner, holds it
+            if patience == 0:
+                raise
+            time.sleep(0.05)
+        else:
+            return

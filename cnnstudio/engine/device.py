@@ -17,6 +17,9 @@ from cnnstudio.core.errors import InputError
 
 ResolvedPrecision = Literal["float32", "bfloat16", "float16"]
 
+# Read once a process, at its first product on a GPU: a deterministic run may come after an ordinary one.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
 _SHORT: Final[dict[ResolvedPrecision, str]] = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 
 
@@ -64,7 +67,7 @@ class Compute:
         Returns:
             `(B, 3, S, S)` float32 on the device, normalised.
         """
-        on_device = pixels.to(self.device, non_blocking=True).permute(0, 3, 1, 2)
+        on_device = pixels.to(self.device).permute(0, 3, 1, 2)
         scaled = on_device.to(torch.float32).div_(255.0).sub_(mean).div_(std)
         return scaled.contiguous(memory_format=self.memory_format)
 
@@ -121,22 +124,22 @@ def arithmetic(*, deterministic: bool) -> Iterator[None]:
     before = (
         cudnn.deterministic,
         cudnn.benchmark,
+        cudnn.allow_tf32,
         torch.are_deterministic_algorithms_enabled(),
         torch.get_num_threads(),
     )
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it (CUDA ≥ 10.2)
     cudnn.deterministic = deterministic
     cudnn.benchmark = not deterministic
+    cudnn.allow_tf32 = False  # float32 means float32; the shorter types are for speed
     torch.use_deterministic_algorithms(deterministic)
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
     torch.set_num_threads(compute_threads())
     try:
         yield
     finally:
-        cudnn.deterministic, cudnn.benchmark = before[0], before[1]
-        torch.use_deterministic_algorithms(before[2])
-        torch.set_num_threads(before[3])
+        cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = before[:3]
+        torch.use_deterministic_algorithms(before[3])
+        torch.set_num_threads(before[4])
 
 
 def compute_threads() -> int:

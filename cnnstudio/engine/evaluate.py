@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load as from_safetensors
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
@@ -28,7 +28,7 @@ class TrainedModel:
         config: The configuration of the run.
         classes: Class names in the order of the logits.
         network: In eval mode, on its device.
-        compute: Where it computes; float32, so that answers are the same on every device.
+        compute: Where it computes, in float32.
     """
 
     run: Path
@@ -103,7 +103,7 @@ def load_model(run: Path, *, device: str = "auto") -> TrainedModel:
     with torch.device("meta"):
         network = registry.build(config.model, classes=len(classes))
     try:
-        network.load_state_dict(load_file(run / BEST), strict=True, assign=True)
+        network.load_state_dict(from_safetensors((run / BEST).read_bytes()), strict=True, assign=True)
     except (SafetensorError, RuntimeError, OSError) as error:
         first = str(error).splitlines()[0]
         raise InputError(

@@ -76,6 +76,7 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
     torch.manual_seed(config.train.seed)
     network, loaded = create(config, classes=len(store.catalog.classes))
     compute = resolve(config.compute, depthwise=has_depthwise(network))
+    _check_deterministic(config, compute)
     compute.place(network)
     mean, std = (
         torch.tensor(values, device=compute.device).view(3, 1, 1)
@@ -103,6 +104,7 @@ def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control:
 def _resolved(config: Config, side: int, compute: Compute) -> Config:
     layout = "channels_last" if compute.memory_format == torch.channels_last else "contiguous"
     resolved = {
+        "data.folder": str(Path(config.data.folder).absolute()),
         "data.image_size": side,
         "train.lr": peak_lr(config),
         "compute.device": str(compute.device),
@@ -112,6 +114,17 @@ def _resolved(config: Config, side: int, compute: Compute) -> Config:
     for key, value in resolved.items():
         config = config.replace(key, value)
     return config
+
+
+def _check_deterministic(config: Config, compute: Compute) -> None:
+    """Refuse what PyTorch cannot do deterministically on a GPU before the first backward pass finds out."""
+    padding = config.model.padding
+    if config.compute.deterministic and compute.device.type == "cuda" and padding in {"reflect", "replicate"}:
+        raise InputError(
+            f"PyTorch has no deterministic {padding} padding on CUDA",
+            where="compute.deterministic",
+            remedy="set model.padding to same, valid or circular, or compute.deterministic=false",
+        )
 
 
 def has_depthwise(network: nn.Module) -> bool:

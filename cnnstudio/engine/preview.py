@@ -1,6 +1,5 @@
 """The preview image of a run and its feature maps; whatever goes wrong here, training goes on."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,8 @@ from cnnstudio.engine.probes import FeatureMapProbe
 class Preview:
     """Serves what is being watched, and warns once where that cannot be done."""
 
-    def __init__(self, prepared: Prepared, warn: Callable[[Warned], None]) -> None:
+    def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._warn = warn
         self._probe = FeatureMapProbe(prepared.network, prepared.compute, prepared.mean, prepared.std)
         self._default = prepared.store.catalog.images[prepared.split.val[0]].path
         self._loaded: tuple[str, Path, NDArray[np.uint8]] | None = None
@@ -28,20 +26,20 @@ class Preview:
         """Whether a look is worth its time now."""
         return watch != self._refused and self._probe.due(watch)
 
-    def look(self, watch: Watch, step: int) -> FeatureMaps | None:
-        """Return the maps that are watched, or None if there are none to show."""
+    def look(self, watch: Watch, step: int) -> FeatureMaps | Warned | None:
+        """Return the maps that are watched, why they cannot be shown, or None if nothing is watched."""
         if not watch.layer or watch == self._refused:
             return None
         try:
             path, pixels = self._image(watch.image)
             return self._probe.look(watch, pixels, path, step)
         except UnreadableImageError as error:
-            self._refuse(watch, f"the preview image cannot be shown: {error}", watch.image)
+            return self._refuse(watch, f"the preview image cannot be shown: {error}", watch.image)
         except (KeyError, IndexError):
-            self._refuse(watch, f"there is no layer {watch.layer} to show", "")
+            return self._refuse(watch, f"there is no layer {watch.layer} to show", "")
         except RuntimeError as error:
-            self._refuse(watch, f"the feature maps of {watch.layer} cannot be shown: {str(error).splitlines()[0]}", "")
-        return None
+            reason = str(error).splitlines()[0]
+            return self._refuse(watch, f"the feature maps of {watch.layer} cannot be shown: {reason}", "")
 
     def _image(self, wanted: str) -> tuple[Path, NDArray[np.uint8]]:
         if self._loaded is None or self._loaded[0] != wanted:
@@ -49,6 +47,6 @@ class Preview:
             self._loaded = (wanted, path, read_image(path, self._prepared.store.pixels.shape[1]))
         return self._loaded[1], self._loaded[2]
 
-    def _refuse(self, watch: Watch, text: str, path: str) -> None:
+    def _refuse(self, watch: Watch, text: str, path: str) -> Warned:
         self._refused = watch
-        self._warn(Warned(text=text, path=path))
+        return Warned(text=text, path=path)

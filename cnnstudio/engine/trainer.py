@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
-from cnnstudio.core.errors import StopRun
+from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.core.events import (
     EndReason,
     EpochEnded,
@@ -63,10 +63,12 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path) -> RunEnde
     with arithmetic(deterministic=config.compute.deterministic):
         try:
             prepared = prepare(config, sink, control)
+        except InputError:
+            raise
         except StopRun:
-            ended = RunEnded(reason="stopped", best_val_accuracy=None, seconds=time.monotonic() - began, run="")
-            sink(ended)
-            return ended
+            return _never_began(sink, began, "stopped", "")
+        except Exception as error:  # noqa: BLE001 - such as too little memory on the device
+            return _never_began(sink, began, "failed", _reason(error))
         run = _Run(prepared, sink, control, RunFolder(out, prepared.config, prepared.store.catalog.classes))
         try:
             return run.carry_out(began)
@@ -89,27 +91,28 @@ class _Run:
         self._labels = torch.from_numpy(prepared.store.labels)
         self._train = torch.tensor(prepared.split.train)
         self._val = torch.tensor(prepared.split.val)
-        self._preview = Preview(prepared, self._emit)
+        self._preview = Preview(prepared)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
         self._step = 0
         self._best: EpochEnded | None = None
-        self._seconds: list[float] = []
+        self._held = 0.0  # seconds spent paused
 
     def carry_out(self, began: float) -> RunEnded:
         """Train, and turn whatever ends the run into one closing event."""
         reason: EndReason = "finished"
         message = ""
-        self._emit(self._opening())
         try:
-            self._all_epochs()
-        except StopRun:
-            reason = "stopped"
+            self._emit(self._opening())
+            try:
+                self._all_epochs()
+            except StopRun:
+                reason = "stopped"
+                if not self.folder.has_best:
+                    self.folder.save_best(self._network)  # within the first epoch: what there is, is kept
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
-            reason, message = "failed", _sentence(error)
+            reason, message = "failed", f"{_reason(error)} (details in error.txt of the run folder)"
             self._keep_traceback()
-        if not self.folder.has_best and reason != "failed":
-            self.folder.save_best(self._network)  # stopped within the first epoch: what there is, is kept
         ended = RunEnded(
             reason=reason,
             best_val_accuracy=self._best.val_accuracy if self._best else None,
@@ -145,14 +148,13 @@ class _Run:
         optimizer: torch.optim.Optimizer,
         schedule: torch.optim.lr_scheduler.LRScheduler,
     ) -> None:
-        began = time.monotonic()
+        began, held = time.monotonic(), self._held
         text = f"Training {phase.title}, epoch {epoch} of {self._config.train.epochs}"
         self._emit(Phase(text=text, done=(epoch - 1) / self._config.train.epochs))
         self._network.train()
         trained, training_seconds = self._learn(epoch, optimizer, schedule)
         self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._config.train.epochs))
         validated = self._validate()
-        self._seconds.append(time.monotonic() - began)
         ended = EpochEnded(
             epoch=epoch,
             train_loss=trained.loss,
@@ -160,9 +162,8 @@ class _Run:
             val_loss=validated.loss,
             val_accuracy=validated.accuracy,
             images_per_second=trained.images / max(training_seconds, 1e-9),
-            seconds=self._seconds[-1],
+            seconds=time.monotonic() - began - (self._held - held),
             best=self._best is None or _rank(validated) > (self._best.val_accuracy, -self._best.val_loss),
-            seconds_left=sum(self._seconds) / len(self._seconds) * (self._config.train.epochs - epoch),
         )
         if ended.best:
             self._best = ended
@@ -188,7 +189,7 @@ class _Run:
             self._between_steps()
             began = time.monotonic()
             pixels = self._pixels[indices] if augment is None else augment(self._pixels[indices], indices)
-            labels = self._labels[indices].to(device, non_blocking=True)
+            labels = self._labels[indices].to(device)
             images = self._compute.images(pixels, self._prepared.mean, self._prepared.std)  # (B, 3, S, S)
             with self._compute.autocast():
                 logits = self._network(images)  # (B, classes)
@@ -225,7 +226,7 @@ class _Run:
         sums = Running(self._compute.device)
         for indices in _divide(self._val, self._config.data.batch_size):
             self._between_steps()
-            labels = self._labels[indices].to(self._compute.device, non_blocking=True)
+            labels = self._labels[indices].to(self._compute.device)
             images = self._compute.images(self._pixels[indices], self._prepared.mean, self._prepared.std)
             with self._compute.autocast():
                 logits = self._network(images)
@@ -235,14 +236,18 @@ class _Run:
 
     def _between_steps(self) -> None:
         """Honour requests, and look at the feature maps if somebody watches."""
-        self._control.check(while_paused=self._look)
+        began = time.monotonic()
+        try:
+            self._control.check(while_paused=self._look)
+        finally:
+            self._held += time.monotonic() - began
         if self._preview.due(self._control.watched):
             self._look()
 
     def _look(self) -> None:
-        maps = self._preview.look(self._control.watched, self._step)
-        if maps is not None:
-            self._emit(maps)
+        found = self._preview.look(self._control.watched, self._step)
+        if found is not None:
+            self._emit(found)
 
     def _batches(self, indices: Tensor) -> list[Tensor]:
         """Divide indices into batches; a last batch of one is left out, since BatchNorm cannot learn from it."""
@@ -301,10 +306,13 @@ def _finite(averages: Averages, step: int) -> Averages:
     return averages
 
 
-def _sentence(error: Exception) -> str:
-    if isinstance(error, DivergedError):
-        return str(error)
+def _never_began(sink: Sink, began: float, reason: EndReason, message: str) -> RunEnded:
+    ended = RunEnded(reason=reason, best_val_accuracy=None, seconds=time.monotonic() - began, run="", message=message)
+    sink(ended)
+    return ended
+
+
+def _reason(error: Exception) -> str:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return "out of memory; lower data.batch_size or data.image_size"
-    first = next(iter(str(error).splitlines()), type(error).__name__)
-    return f"{first} (details in error.txt of the run folder)"
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

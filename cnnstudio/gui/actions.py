@@ -19,7 +19,7 @@ def add_actions(window: "MainWindow") -> None:
     _add(window, "action.open", "Open folder …", QKeySequence.StandardKey.Open, lambda: open_folder(window))
     _add(window, "action.start", "Start", [QKeySequence("Ctrl+Return"), QKeySequence("Ctrl+Enter")], window.start)
     _add(window, "action.undo", "Undo the latest setting", QKeySequence.StandardKey.Undo, window.session.undo)
-    _add(window, "action.quit", "Quit", QKeySequence.StandardKey.Quit, window.close)
+    _add(window, "action.quit", "Quit", [QKeySequence("Ctrl+Q")], window.close)
     for number, page in enumerate(_PAGES, start=1):
         keys = [QKeySequence(f"Ctrl+{number}")]
         _add(window, f"action.{page}", page.capitalize(), keys, partial(window.show_page, page))

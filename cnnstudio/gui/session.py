@@ -166,7 +166,6 @@ class Session(QObject):
         if refusal:
             self.say("warn", refusal)
             return
-        self._start_when_ready = False
         self._set(run=RunView(status="running", work=Work("Starting")), notice=None)
         self.run_began.emit()
         self._host.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
@@ -258,6 +257,7 @@ class Session(QObject):
                 summary=answer.summary, model_problem=answer.problem, device=answer.device, device_reason=answer.reason
             )
             if self._start_when_ready and found is not None and self.state.surveying is None:
+                self._start_when_ready = False  # once: what is refused now is not started later by itself
                 self.start()
 
         self._tasks.submit("describe", lambda _job: background.describe(config, classes), described, self._failed)
@@ -294,6 +294,7 @@ class Session(QObject):
         self._set(surveying=work)
 
     def _survey_failed(self, error: Exception) -> None:
+        self._start_when_ready = False
         self._set(surveying=None)
         self._failed(error)
 

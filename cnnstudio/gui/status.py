@@ -23,7 +23,7 @@ def top_bar_state(state: SessionState) -> RunState:
 def subtitle(state: SessionState) -> str:
     """Return what is open: `garden-birds · resnet18 · garden-birds-resnet18-7`."""
     parts = [Path(state.config.data.folder).name, state.config.model.arch] if state.survey else []
-    if state.run.started is not None:
+    if state.run.active and state.run.started is not None:
         parts = [Path(state.run.started.config.data.folder).name, Path(state.run.started.run).name]
     return " · ".join(parts)
 

@@ -1,5 +1,6 @@
 """Hosting a run in a thread of the window: events go into a mailbox, a timer empties it on the GUI thread."""
 
+import gc
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QThread, QTimer, Signal, Slot
@@ -11,6 +12,7 @@ from cnnstudio.core.events import RunEnded
 from cnnstudio.runtime.mailbox import Mailbox
 
 _TICK_MS = 33
+_STACK = 16 * 1024 * 1024  # bytes; macOS gives a thread 512 KiB, and BLAS wants more
 
 
 class ThreadHost(QObject):
@@ -74,6 +76,7 @@ class ThreadHost(QObject):
             self._thread.wait()
             self._thread.deleteLater()
             self._thread = None
+            gc.collect()  # the run's images and network go now, and on this thread
             self.ended.emit()
 
 
@@ -83,6 +86,7 @@ class _TrainingThread(QThread):
     def __init__(self, config: Config, mailbox: Mailbox, control: Control, out: Path, parent: QObject) -> None:
         super().__init__(parent)
         self.setObjectName("training")
+        self.setStackSize(_STACK)
         self._config = config
         self._mailbox = mailbox
         self._control = control

@@ -102,7 +102,7 @@ def recent_runs(*, inside: Path | None = None, most: int = 5) -> tuple[PastRun, 
     for path in found[:most]:
         try:
             runs.append(read_run(path))
-        except InputError:
+        except (InputError, OSError, TypeError):
             continue
     return tuple(runs)
 

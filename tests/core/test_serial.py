@@ -50,7 +50,6 @@ EVENTS = st.one_of(
         images_per_second=NUMBER,
         seconds=NUMBER,
         best=st.booleans(),
-        seconds_left=NUMBER,
     ),
     st.builds(Warned, text=TEXT, path=TEXT),
     st.builds(

@@ -1,13 +1,13 @@
 import errno
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import platformdirs
 import psutil
 import pytest
 
@@ -22,12 +22,9 @@ Tree = Callable[..., Path]
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder for temporary files, empty and of this test alone."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+def scratch() -> Path:
+    """Return the folder for mapped pixels, empty and of this test alone."""
+    return Path(platformdirs.user_cache_path("cnnstudio", appauthor=False, ensure_exists=True))
 
 
 def assert_true_to_files(store: ImageStore) -> None:

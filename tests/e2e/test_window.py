@@ -151,6 +151,25 @@ def test_the_window_and_the_command_line_give_the_same_losses(
     ]
 
 
+def test_a_second_run_of_another_network_watches_layers_of_its_own(
+    qtbot: QtBot, window: MainWindow, image_tree: Callable[..., Path]
+) -> None:
+    events: list[Event] = []
+    window.session.streamed.connect(events.extend)
+    open_images(qtbot, window, image_tree(("ant", "bee"), count=8))
+    set_epochs(window, 1)
+    for batchnorm in (True, False):  # without BatchNorm the layers have other names
+        window.session.set_value("model.batchnorm", batchnorm)
+        events.clear()
+        with qtbot.waitSignal(window.session.run_ended, timeout=WAIT):
+            window.start()
+        assert window.session.state.run.notes == ()
+        started = next(event for event in events if isinstance(event, RunStarted))
+        maps = [event for event in events if isinstance(event, FeatureMaps)]
+        assert maps
+        assert {event.layer for event in maps} <= set(started.layers)
+
+
 def test_closing_while_training_asks_then_stops_and_keeps_the_model(
     qtbot: QtBot, window: MainWindow, image_tree: Callable[..., Path]
 ) -> None:

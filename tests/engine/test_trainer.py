@@ -1,5 +1,7 @@
 import json
+import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -254,6 +256,54 @@ def test_a_preview_that_cannot_be_shown_is_a_warning(configure: Configure, tmp_p
     assert warnings == ["there is no layer no.such.layer to show"]
     assert isinstance(events[-1], RunEnded)
     assert events[-1].reason == "finished"
+
+
+def test_a_pause_is_no_training_time(configure: Configure, tmp_path: Path) -> None:
+    control = Control()
+    epochs: list[EpochEnded] = []
+
+    def sink(event: Event) -> None:
+        if isinstance(event, StepEnded) and event.step == 2:
+            control.pause()
+            threading.Timer(3.0, control.resume).start()
+        if isinstance(event, EpochEnded):
+            epochs.append(event)
+
+    began = time.monotonic()
+    train(configure("train.epochs=1"), sink, control, out=tmp_path / "run")
+    assert epochs[0].seconds < time.monotonic() - began - 3.0
+
+
+def test_the_run_knows_its_images_wherever_it_is_opened(
+    configure: Configure, bright_and_dark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bright_and_dark.parent)
+    events = run(configure(f"data.folder='{bright_and_dark.name}'", "train.epochs=1"), tmp_path / "run")
+    started = next(event for event in events if isinstance(event, RunStarted))
+    assert started.config.data.folder == str(bright_and_dark)
+
+
+def test_what_goes_wrong_before_the_first_step_is_told_too(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_little(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("cnnstudio.engine.device.Compute.place", too_little)
+    events = run(configure(), tmp_path / "run")
+    assert isinstance(events[-1], RunEnded)
+    assert (events[-1].reason, events[-1].run) == ("failed", "")
+    assert "lower data.batch_size" in events[-1].message
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_said_before_the_images_are_read(
+    configure: Configure, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(InputError, match="the run folder cannot be written: permission denied"):
+        run(configure(), tmp_path / "run")
 
 
 def test_nothing_is_overwritten(configure: Configure, tmp_path: Path) -> None:

@@ -41,9 +41,7 @@ def step(at: float, *, loss: float = 0.5, accuracy: float = 0.75, lr: float = 0.
     return StepEnded(step=round(10 * at), epoch=at, loss=loss, accuracy=accuracy, lr=lr, images_per_second=speed)
 
 
-def epoch(
-    number: int, *, val_accuracy: float = 0.8, best: bool = True, seconds: float = 2.0, left: float = 0.0
-) -> EpochEnded:
+def epoch(number: int, *, val_accuracy: float = 0.8, best: bool = True, seconds: float = 2.0) -> EpochEnded:
     return EpochEnded(
         epoch=number,
         train_loss=0.6,
@@ -53,7 +51,6 @@ def epoch(
         images_per_second=40.0,
         seconds=seconds,
         best=best,
-        seconds_left=left,
     )
 
 

@@ -106,7 +106,10 @@ def test_receptive_field_is_what_the_gradient_reaches(arch: str, size: int, stag
 
 
 def test_receptive_fields_of_the_literature() -> None:
-    """A 3×3 convolution sees 3 pixels, and 8 after a pool and another one; ResNet-18 sees 435 (Araujo et al., Computing Receptive Fields, Distill 2019)."""
+    """A 3×3 convolution sees 3 pixels, and 8 after a pool and another one.
+
+    ResNet-18 sees 435 (Araujo et al., Computing Receptive Fields, Distill 2019).
+    """
     compact = {path: each.field for path, _, each in Flow(build(ModelConfig(), classes=3)).layers(96)}
     assert (compact["features.0"], compact["features.3"], compact["features.4"]) == (3, 4, 8)
     resnet = {path: each.field for path, _, each in Flow(build(ModelConfig(arch="resnet18"), classes=3)).layers(224)}

@@ -139,9 +139,9 @@ def test_display(system: str, env: dict[str, str], expected: bool, monkeypatch: 
     [
         ("Linux", {}, "home/.local/share/cnnstudio"),
         ("Linux", {"XDG_DATA_HOME": "data"}, "data/cnnstudio"),
-        ("Darwin", {"XDG_DATA_HOME": "data"}, "home/Library/Application Support/CNN Studio"),
-        ("Windows", {"LOCALAPPDATA": "local"}, "local/CNN Studio"),
-        ("Windows", {}, "home/AppData/Local/CNN Studio"),
+        ("Darwin", {"XDG_DATA_HOME": "data"}, "home/Library/Application Support/cnnstudio"),
+        ("Windows", {"LOCALAPPDATA": "local"}, "local/cnnstudio"),
+        ("Windows", {}, "home/AppData/Local/cnnstudio"),
     ],
 )
 def test_data_folder(system: str, env: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,6 @@ STORY = (
         images_per_second=100.0,
         seconds=1.0,
         best=True,
-        seconds_left=9.0,
     ),
     Warned(text="the preview image cannot be shown", path="x.png"),
     RunEnded(reason="finished", best_val_accuracy=0.75, best_epoch=1, seconds=2.0, run="/runs/1"),

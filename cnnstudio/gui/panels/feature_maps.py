@@ -109,6 +109,8 @@ class FeatureMapsPanel(Card):
 
     @Slot()
     def _begin(self) -> None:
+        self._layers.set_options({})  # another network has other layers
+        self._session.watch(layer="")
         self._wall.clear()
         self._answer.setText("")
         self.set_subtitle("")

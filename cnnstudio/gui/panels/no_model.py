@@ -44,7 +44,9 @@ class NoModel(QWidget):
         else:
             more = ", or choose an earlier run" if state.recent else ""
             self._title.setText(f"Train a network first{more}")
-            self._advice.setText("Open a folder on the Data page and press Start. It can be asked after its first epoch.")
+            self._advice.setText(
+                "Open a folder on the Data page and press Start. It can be asked after its first epoch."
+            )
         self._recent.set_runs(state.recent)
 
     def _lay_out(self) -> None:

@@ -55,9 +55,14 @@ def _accuracy(run: RunView) -> str:
     if not run.epochs or run.started is None:
         return _NOTHING
     share = run.epochs[-1].val_accuracy
-    # Half of the 95 % interval of a share of n images.
-    margin = 1.96 * math.sqrt(share * (1 - share) / run.started.val_images)
+    margin = _wilson(share, run.started.val_images)
     return f"{percent(share)} ± {100 * margin:.1f}"
+
+
+def _wilson(share: float, images: int) -> float:
+    """Return half of the 95 % interval of a share of `images` (Wilson, 1927), which is not empty at 0 and 100 %."""
+    z = 1.96
+    return z / (1 + z * z / images) * math.sqrt(share * (1 - share) / images + z * z / (4 * images * images))
 
 
 def _since(epochs: int) -> str:

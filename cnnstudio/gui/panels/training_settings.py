@@ -1,4 +1,4 @@
-"""How the next run trains: epochs, learning rate, optimizer, seed, device."""
+"""How the next run trains: epochs, learning rate, optimizer, schedule, precision, determinism."""
 
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QWidget
@@ -45,7 +45,7 @@ class TrainingSettings(Card):
         tips = {
             self._epochs: "How often every training image is seen.",
             self._lr: "The highest learning rate of the schedule; auto goes by optimizer and transfer mode.",
-            self._optimizer: "AdamW adapts the step of each weight; SGD goes with Nesterov momentum 0.9.",
+            self._optimizer: "AdamW adapts the step of each weight; SGD goes with Nesterov momentum.",
             self._schedule: "One-cycle warms up and cools down; constant does neither.",
             self._precision: "Arithmetic of convolutions; the weights stay float32.",
             self._deterministic: "Deterministic cuDNN and algorithms: the same weights again, but slower.",

@@ -229,7 +229,6 @@ def epoch(number: int, accuracy: float, *, best: bool = True) -> EpochEnded:
         images_per_second=100.0,
         seconds=1.0,
         best=best,
-        seconds_left=9.0,
     )
 
 
