@@ -37,9 +37,9 @@ class RunFigures(Card):
     def _show(self, state: SessionState) -> None:
         run = state.run
         last, best = (run.epochs[-1] if run.epochs else None), run.best
-        self._values.set("Validation accuracy", _accuracy(run))
+        self._values.set("Val accuracy", _accuracy(run))
         self._values.set("Best", f"{percent(best.val_accuracy)} at epoch {best.epoch}" if best else _NOTHING)
-        self._values.set("Since improvement", _since(last.epoch - best.epoch) if last and best else _NOTHING)
+        self._values.set("Since best", _since(last.epoch - best.epoch) if last and best else _NOTHING)
         self._values.set("Training loss", f"{run.step.loss:.3f}" if run.step else _NOTHING)
         self._values.set("Speed", f"{run.step.images_per_second:,.0f} images/s" if run.step else _NOTHING)
         self._values.set("Learning rate", f"{run.step.lr:.1e}" if run.step else _NOTHING)

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QWidget
 
 from cnnstudio.gui.theme import Tokens
+from cnnstudio.gui.widgets.flow_layout import FlowLayout
 
 _SAMPLE = 22
 _GAP = 6
@@ -81,7 +82,7 @@ class LegendEntry(QAbstractButton):
 
 
 class CurveLegend(QWidget):
-    """A row of entries, to be put on the header of the card that shows the curves.
+    """Entries in as many lines as the width needs, to be put on the header of the card that shows the curves.
 
     Signals:
         curve_toggled: Name of the curve, and whether it is to be shown.
@@ -93,10 +94,7 @@ class CurveLegend(QWidget):
         super().__init__(parent)
         self.setObjectName("curve_legend")
         self.setAccessibleName("Legend of the curves")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addStretch()
+        row = FlowLayout(self, spacing=4)  # a narrow window must not be kept wide by names of curves
         self.entries = {curve: LegendEntry(curve, text, self) for curve, text in names.items()}
         for curve, entry in self.entries.items():
             row.addWidget(entry)

@@ -9,9 +9,9 @@ from tests.gui.events import ended, epoch, started, step
 from tests.gui.sessions import begin, feed, finish
 
 NOTHING = {
-    "Validation accuracy": "–",
+    "Val accuracy": "–",
     "Best": "–",
-    "Since improvement": "–",
+    "Since best": "–",
     "Training loss": "–",
     "Speed": "–",
     "Learning rate": "–",
@@ -51,9 +51,9 @@ def test_the_figures_follow_the_run(panel: RunFigures, session: Session) -> None
     }
     feed(session, step(1.0, loss=0.5, lr=0.003, speed=1234.0), epoch(1, val_accuracy=0.8, seconds=20.0))
     assert figures(panel) == {
-        "Validation accuracy": "80.0 % ± 16.8",  # 1.96 · √(0.8 · 0.2 / 20)
+        "Val accuracy": "80.0 % ± 16.8",  # 1.96 · √(0.8 · 0.2 / 20)
         "Best": "80.0 % at epoch 1",
-        "Since improvement": "this epoch",
+        "Since best": "this epoch",
         "Training loss": "0.500",
         "Speed": "1,234 images/s",
         "Learning rate": "3.0e-03",
@@ -79,13 +79,13 @@ def test_epochs_since_the_best_are_counted(
     begin(session)
     feed(session, started(), epoch(1, val_accuracy=0.8), *later)
     shown = figures(panel)
-    assert (shown["Best"], shown["Since improvement"]) == (best, since)
+    assert (shown["Best"], shown["Since best"]) == (best, since)
 
 
 def test_a_perfect_share_of_few_images_is_not_certain(panel: RunFigures, session: Session) -> None:
     begin(session)
     feed(session, started(), epoch(1, val_accuracy=1.0))
-    assert figures(panel)["Validation accuracy"] == "100.0 % ± 8.1"
+    assert figures(panel)["Val accuracy"] == "100.0 % ± 8.1"
 
 
 def test_a_run_that_has_ended_leaves_its_figures_but_no_time(panel: RunFigures, session: Session) -> None:
