@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program itself
 if sys.platform == "win32":
     importlib.import_module("torch")  # has to come before Qt, which pytest-qt loads (pytorch#166628)
 
