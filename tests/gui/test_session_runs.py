@@ -129,7 +129,7 @@ def test_a_run_starts_by_itself_once_images_and_torch_are_there(
     assert len(configs) == 1
 
 
-def test_a_run_that_waits_to_start_says_what_is_in_its_way(
+def test_a_run_that_waits_to_start_says_what_is_in_its_way_and_waits_no_longer(
     qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configs = play(monkeypatch, started(), ended())
@@ -137,11 +137,29 @@ def test_a_run_that_waits_to_start_says_what_is_in_its_way(
     session.start_when_ready()
     load_torch(qtbot, session)
     look_at(qtbot, session, folder)
-    qtbot.waitUntil(lambda: session.state.notice is not None)
+    qtbot.waitUntil(lambda: session.state.notice is not None, timeout=WAIT)
     assert notice(session) == ("warn", session.state.model_problem)
     session.set_value("transfer.mode", "scratch")
-    qtbot.waitUntil(lambda: session.state.run.ended is not None)
+    qtbot.waitUntil(lambda: session.state.summary is not None, timeout=WAIT)
+    qtbot.wait(60)
+    assert configs == []
+    session.start()
+    qtbot.waitUntil(lambda: session.state.run.ended is not None, timeout=WAIT)
     assert [config.transfer.mode for config in configs] == ["scratch"]
+
+
+def test_a_folder_that_is_refused_ends_the_wait_for_a_start(
+    qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = play(monkeypatch, started(), ended())
+    session.start_when_ready()
+    load_torch(qtbot, session)
+    look_at(qtbot, session, folder / "ant")
+    assert notice(session)[0] == "error"
+    look_at(qtbot, session, folder)
+    qtbot.waitUntil(lambda: session.state.summary is not None and len(session.state.summary.rows) > 0, timeout=WAIT)
+    qtbot.wait(100)
+    assert configs == []
 
 
 def test_only_the_first_model_of_a_run_is_put_on_the_test_page(session: Session, untried_run: Path) -> None:
