@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.data.samples import sample, samples
+from cnnstudio.data.samples import samples
 from cnnstudio.gui.pages.data_page import DataPage
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
@@ -158,7 +158,7 @@ def test_a_look_at_a_folder_can_be_given_up(qtbot: QtBot, page: DataPage, sessio
 
 def test_a_sample_says_what_it_draws(qtbot: QtBot, page: DataPage, session: Session) -> None:
     QTest.mouseClick(part(page, QPushButton, "data.sample.shapes.take"), Qt.MouseButton.LeftButton)
-    assert part(page, Card, "data.progress").title() == f"Drawing {sample('shapes').images:,} images …"
+    assert part(page, Card, "data.progress").title() == f"Drawing {samples()[0].images:,} images …"
     bar = part(page, QProgressBar, "data.progress.bar")
     qtbot.waitUntil(lambda: bar.value() > 0, timeout=30_000)
     assert part(page, Card, "data.progress").subtitle().endswith(" %")
