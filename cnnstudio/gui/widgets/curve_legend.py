@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QAbstractButton, QWidget
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.flow_layout import FlowLayout
 
-_SAMPLE = 22
-_GAP = 6
+_SAMPLE = 16
+_GAP = 5
 
 
 class LegendEntry(QAbstractButton):
@@ -94,7 +94,7 @@ class CurveLegend(QWidget):
         super().__init__(parent)
         self.setObjectName("curve_legend")
         self.setAccessibleName("Legend of the curves")
-        row = FlowLayout(self, spacing=4)  # a narrow window must not be kept wide by names of curves
+        row = FlowLayout(self, spacing=2)  # a narrow window must not be kept wide by names of curves
         self.entries = {curve: LegendEntry(curve, text, self) for curve, text in names.items()}
         for curve, entry in self.entries.items():
             row.addWidget(entry)
