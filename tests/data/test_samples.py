@@ -19,7 +19,7 @@ from cnnstudio.data.samples import MARKER, Sample, borders, draw_image, sample, 
 NAMES = [each.name for each in samples()]
 PIXELS = {
     ("shapes", "star", 0): "908fd9e15263ad7e",
-    ("borders", "zigzag", 7): "4181324a9aec1ec4",
+    ("borders", "zigzag", 7): "28697384eff0b74f",
     ("textures", "wood", 3): "43889d8fb29745a9",
 }
 
@@ -109,10 +109,10 @@ def test_a_linear_model_on_pixels_fails(written: tuple[Sample, Path]) -> None:
 def test_borders_differ_only_at_the_edge(kind: str) -> None:
     first = borders.draw("dots", np.random.default_rng(3))
     other = borders.draw(kind, np.random.default_rng(3))
-    inside = np.s_[borders.HEM : -borders.HEM, borders.HEM : -borders.HEM]
+    inside = np.s_[borders.WIDTH : -borders.WIDTH, borders.WIDTH : -borders.WIDTH]
     np.testing.assert_array_equal(first[inside], other[inside])
     assert (kind == "dots") == bool((first == other).all())
-    assert borders.HEM <= 0.06 * borders.SIDE
+    assert borders.WIDTH <= 0.06 * borders.SIDE
 
 
 def test_two_runs_write_the_same_bytes(small: Sample, tmp_path: Path) -> None:

@@ -55,11 +55,11 @@ _SAMPLES = (
     Sample(
         name="borders",
         title="Borders",
-        idea="Cards with patterned hems, of which only the one at the image's own edge counts: what padding is for.",
+        idea="Ribbons and cards, of which only the ribbon at the image's own edge counts: what padding is for.",
         classes=tuple(borders.CLASSES),
         images=1280,
         side=borders.SIDE,
-        settings=("data.augment=false",),  # a shifted image has its hem no longer at the edge
+        settings=("data.augment=false",),  # shifting an image takes its ribbon off the edge
     ),
     Sample(
         name="textures",

@@ -1,8 +1,8 @@
-"""The sample `borders`: cards on a table, and only the hem at the image's own edge tells the class.
+"""The sample `borders`: ribbons and cards, and only the ribbon along one edge of the image tells the class.
 
-The cards in the middle have hems as well, of all kinds, in the same width and colours. Filters that slide over the
-image cannot tell those from the hem at the edge, unless padding shows them where the image ends (Islam et al., "How
-much position information do convolutional neural networks encode?", 2020).
+The other ribbons, and the hems of the cards, are of all kinds and look the same otherwise. Filters that slide over the
+image cannot tell them from the one at the edge, unless padding shows them where the image ends (Islam et al., "How much
+position information do convolutional neural networks encode?", 2020).
 """
 
 import math
@@ -13,8 +13,8 @@ import numpy as np
 from cnnstudio.data.samples.drawing import Field, Picture, Pixels, blend, clouds, colour, cover, grid, lit, paint, turn
 
 SIDE = 96
-HEM = 5
-"""Width of every hem in pixels: 5 % of the side."""
+WIDTH = 5
+"""Width of every ribbon in pixels: 5 % of the side."""
 
 
 def draw(kind: str, random: np.random.Generator) -> Pixels:
@@ -30,41 +30,44 @@ def draw(kind: str, random: np.random.Generator) -> Pixels:
     there = here * random.uniform(0.8, 1)
     along, _ = turn(x, y, random.uniform(0, 2 * math.pi))
     picture = blend(here, there, 0.5 + along / SIDE + 0.3 * clouds(random, x, y, random.uniform(24, 60)))
-    decoy = random.choice(list(CLASSES))
-    for _ in range(random.integers(3, 7)):
-        _card(random, picture, random.choice(list(CLASSES)) if random.random() < 0.25 else decoy, hue)
-    _hem(random, picture, kind, hue)
+    usual = random.choice(list(CLASSES))
+    for number in range(random.integers(6, 12)):
+        decoy = random.choice(list(CLASSES)) if random.random() < 0.3 else usual
+        if number < 3:
+            _ribbon(random, picture, decoy, hue, depth=int(random.integers(2 * WIDTH, SIDE // 2)))
+        else:
+            _card(random, picture[:, WIDTH:-WIDTH, WIDTH:-WIDTH], decoy, hue)
+    _ribbon(random, picture, kind, hue, depth=0)
     return lit(random, picture, grain=random.uniform(0.01, 0.04))
 
 
+def _ribbon(random: np.random.Generator, picture: Picture, kind: str, hue: float, *, depth: int) -> None:
+    """Lay a ribbon right across a picture, along any of its sides and `depth` pixels away from it."""
+    upright = np.rot90(picture, int(random.integers(4)), axes=(1, 2))
+    x, y = grid(SIDE, WIDTH)
+    _sew(random, upright[:, depth : depth + WIDTH], kind, hue, x, y + WIDTH / 2)
+
+
 def _card(random: np.random.Generator, picture: Picture, kind: str, hue: float) -> None:
-    """Lay a card with its shadow anywhere but on the image's hem."""
-    inner = picture[:, HEM:-HEM, HEM:-HEM]
-    width, height = random.integers(18, 56, 2)
-    left, top = random.integers(0, SIDE - 2 * HEM - width + 1), random.integers(0, SIDE - 2 * HEM - height + 1)
-    x, y = grid(*inner.shape[:0:-1])
-    right, down = x - x[0, left] - (width - 1) / 2, y - y[top] - (height - 1) / 2
-    shadow = np.maximum(np.abs(right) - width / 2, np.abs(down - 1.5) - height / 2)
-    paint(inner, colour(0.2, 0.03, hue), 0.35 * cover(shadow, softness=6))
+    """Lay a card, with a ribbon along all four of its sides, anywhere on a picture."""
+    width, height = random.integers(16, 52, 2)
+    left, top = random.integers(0, picture.shape[2] - width + 1), random.integers(0, picture.shape[1] - height + 1)
+    card = picture[:, top : top + height, left : left + width]
     tone = _tone(random, hue)
-    card = inner[:, top : top + height, left : left + width]
-    card[:] = blend(tone, tone * 0.85, 0.5 + down[top : top + height] / height)
-    _hem(random, card, kind, hue)
-
-
-def _hem(random: np.random.Generator, picture: Picture, kind: str, hue: float) -> None:
-    """Sew a hem along all four sides of a picture."""
-    height, width = picture.shape[-2:]
+    card[:] = blend(tone, tone * 0.85, np.linspace(0, 1, height)[:, None])
     x, y = grid(width, height)
     beside, above = width / 2 - np.abs(x), height / 2 - np.abs(y)
-    depth = np.minimum(beside, above)
-    length = np.where(beside < above, y, x) + random.uniform(0, 20)
+    _sew(random, card, kind, hue, np.where(beside < above, y, x), np.minimum(beside, above))
+
+
+def _sew(random: np.random.Generator, picture: Picture, kind: str, hue: float, length: Field, depth: Field) -> None:
+    """Stitch where `depth`, in pixels from the outer edge, is less than a ribbon's width."""
     light, dark = random.uniform(0.75, 0.95), random.uniform(0.3, 0.5)
     ground, thread = (light, dark) if random.random() < 0.5 else (dark, light)
-    hem = depth < HEM
-    paint(picture, colour(ground, random.uniform(0.02, 0.12), hue + random.uniform(-2, 2)), hem.astype(np.float64))
-    stitch = CLASSES[kind](length, depth - HEM / 2)
-    paint(picture, colour(thread, random.uniform(0.02, 0.14), hue + random.uniform(-2, 2)), hem * cover(stitch))
+    within = (depth < WIDTH).astype(np.float64)
+    paint(picture, colour(ground, random.uniform(0.02, 0.12), hue + random.uniform(-2, 2)), within)
+    stitch = CLASSES[kind](length + random.uniform(0, 20), depth - WIDTH / 2)
+    paint(picture, colour(thread, random.uniform(0.02, 0.14), hue + random.uniform(-2, 2)), within * cover(stitch))
 
 
 def _tone(random: np.random.Generator, hue: float) -> Picture:
@@ -99,4 +102,4 @@ CLASSES: dict[str, Callable[[Field, Field], Field]] = {
     "rungs": _rungs,
     "zigzag": _zigzag,
 }
-"""Each class and its stitch: the signed distance to the thread, given places along the hem and across its middle."""
+"""Each class and its stitch: the signed distance to the thread, given places along the ribbon and across its middle."""
