@@ -26,6 +26,7 @@ from cnnstudio.core.events import (
     StepEnded,
 )
 from cnnstudio.data.augment import Augmentation
+from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.checkpoint import RunFolder, check_free
 from cnnstudio.engine.device import arithmetic
 from cnnstudio.engine.metrics import Averages, Running
@@ -60,7 +61,7 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path) -> RunEnde
     """
     began = time.monotonic()
     check_free(out)
-    with arithmetic(deterministic=config.compute.deterministic):
+    with kept_memory(), arithmetic(deterministic=config.compute.deterministic):
         try:
             prepared = prepare(config, sink, control)
         except InputError:

@@ -1,0 +1,35 @@
+"""The C library's memory, kept between the steps of a run that ask for the same amounts again and again."""
+
+import contextlib
+import ctypes
+import platform
+from collections.abc import Iterator
+from typing import Final
+
+# malloc.h of glibc
+_TRIM_THRESHOLD: Final = -1
+_TOP_PAD: Final = -2
+_MMAP_MAX: Final = -4
+_ARENA_MAX: Final = -8
+
+
+@contextlib.contextmanager
+def kept_memory() -> Iterator[None]:
+    """Let glibc keep what is freed until the run is over, then give it back; does nothing elsewhere.
+
+    By itself glibc maps every large tensor anew and unmaps it when it is freed, so that each step pays for clearing
+    the same pages: up to half of the time of a run on the CPU. The settings hold for the process: no block is mapped
+    on its own, nothing is trimmed, and all threads share one arena, since those of other threads cannot grow large.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        yield
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_MMAP_MAX, 0)
+    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    libc.mallopt(_TOP_PAD, 256 * 2**20)
+    libc.mallopt(_ARENA_MAX, 1)
+    try:
+        yield
+    finally:
+        libc.malloc_trim(0)
