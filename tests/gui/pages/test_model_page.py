@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,13 +21,6 @@ from cnnstudio.gui.widgets.stage_column import StageColumn
 from cnnstudio.gui.widgets.switch import Switch
 
 T = TypeVar("T", bound=QWidget)
-
-
-@pytest.fixture
-def session(qtbot: QtBot) -> Iterator[Session]:
-    session = Session()
-    yield session
-    session.close()
 
 
 @pytest.fixture

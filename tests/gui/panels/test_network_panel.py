@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
@@ -15,13 +14,6 @@ from cnnstudio.gui.widgets.key_values import KeyValues
 from cnnstudio.gui.widgets.stage_column import StageColumn
 
 T = TypeVar("T", bound=QWidget)
-
-
-@pytest.fixture
-def session(qtbot: QtBot) -> Iterator[Session]:
-    session = Session()
-    yield session
-    session.close()
 
 
 @pytest.fixture

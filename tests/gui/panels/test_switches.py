@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
@@ -15,13 +14,6 @@ from cnnstudio.gui.widgets.field import ComboField, NumberField, SpinField
 from cnnstudio.gui.widgets.switch import Switch
 
 T = TypeVar("T", bound=QWidget)
-
-
-@pytest.fixture
-def session(qtbot: QtBot) -> Iterator[Session]:
-    session = Session()
-    yield session
-    session.close()
 
 
 @pytest.fixture
