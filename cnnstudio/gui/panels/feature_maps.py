@@ -13,9 +13,9 @@ from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
-from cnnstudio.gui.widgets.choice_row import PillRow
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.map_wall import MapWall
+from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.gui.words import percent
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from cnnstudio.core.control import Watch
 from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.choice_row import PillRow
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.map_wall import MapWall
+from cnnstudio.gui.widgets.pill_row import PillRow
 from tests.e2e.gestures import child, choose, drop, press
 from tests.gui.events import LAYERS, ended, maps, started, step, summary
 from tests.gui.sessions import begin, feed, finish, look_at

@@ -5,14 +5,14 @@ from PySide6.QtWidgets import QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.choice_row import PillRow, Segmented
+from cnnstudio.gui.widgets.pill_row import PillRow
 
 MODES = {"scratch": "From scratch", "freeze": "Head only", "finetune": "Everything"}
 
 
-@pytest.fixture(params=[Segmented, PillRow])
-def row(request: pytest.FixtureRequest, qtbot: QtBot, theme: Theme) -> Segmented | PillRow:
-    row: Segmented | PillRow = request.param("transfer.mode", "Transfer", MODES)
+@pytest.fixture
+def row(qtbot: QtBot, theme: Theme) -> PillRow:
+    row = PillRow("transfer.mode", "Transfer", MODES)
     qtbot.addWidget(row)
     row.resize(500, 60)
     row.show()
@@ -20,13 +20,13 @@ def row(request: pytest.FixtureRequest, qtbot: QtBot, theme: Theme) -> Segmented
     return row
 
 
-def button(row: Segmented | PillRow, key: str) -> QPushButton:
+def button(row: PillRow, key: str) -> QPushButton:
     found = row.findChild(QPushButton, f"transfer.mode.{key}")
     assert found is not None
     return found
 
 
-def test_first_option_is_chosen_until_a_click(qtbot: QtBot, row: Segmented | PillRow) -> None:
+def test_first_option_is_chosen_until_a_click(qtbot: QtBot, row: PillRow) -> None:
     assert (row.value(), row.options()) == ("scratch", ("scratch", "freeze", "finetune"))
     with qtbot.waitSignal(row.chosen) as told:
         QTest.mouseClick(button(row, "freeze"), Qt.MouseButton.LeftButton)
@@ -36,14 +36,14 @@ def test_first_option_is_chosen_until_a_click(qtbot: QtBot, row: Segmented | Pil
     assert button(row, "freeze").accessibleName() == "Transfer: Head only"
 
 
-def test_arrow_keys_move_the_choice(qtbot: QtBot, row: Segmented | PillRow) -> None:
+def test_arrow_keys_move_the_choice(qtbot: QtBot, row: PillRow) -> None:
     button(row, "scratch").setFocus(Qt.FocusReason.TabFocusReason)
     with qtbot.waitSignal(row.chosen) as told:
         QTest.keyClick(button(row, "scratch"), Qt.Key.Key_Right)
     assert told.args == ["freeze"]
 
 
-def test_setting_the_value_is_silent(qtbot: QtBot, row: Segmented | PillRow) -> None:
+def test_setting_the_value_is_silent(qtbot: QtBot, row: PillRow) -> None:
     with qtbot.assertNotEmitted(row.chosen):
         row.set_value("finetune")
     assert row.value() == "finetune"
@@ -51,7 +51,7 @@ def test_setting_the_value_is_silent(qtbot: QtBot, row: Segmented | PillRow) -> 
         row.set_value("thaw")
 
 
-def test_new_options_keep_the_choice_where_they_can(row: Segmented | PillRow) -> None:
+def test_new_options_keep_the_choice_where_they_can(row: PillRow) -> None:
     row.set_value("freeze")
     row.set_options({"freeze": "Head", "other": "Other"})
     assert (row.value(), row.options()) == ("freeze", ("freeze", "other"))

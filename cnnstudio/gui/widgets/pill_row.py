@@ -1,4 +1,4 @@
-"""One of a few: a segmented control, and pills that wrap."""
+"""One of a few, as pills that wrap."""
 
 from collections.abc import Mapping
 
@@ -7,29 +7,27 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QButtonGroup,
     QFrame,
-    QHBoxLayout,
-    QLayout,
     QPushButton,
-    QSizePolicy,
     QWidget,
 )
 
 from cnnstudio.gui.widgets.flow_layout import FlowLayout
 
 
-class _ChoiceRow(QFrame):
-    """Buttons of which exactly one is chosen; Tab reaches the chosen one, arrow keys move the choice."""
+class PillRow(QFrame):
+    """Pills of which exactly one is chosen; Tab reaches the chosen one, arrow keys move the choice.
+
+    Signals:
+        chosen: The key of the option that the user has chosen.
+    """
 
     chosen = Signal(str)
-    _button_role = ""
 
-    def __init__(
-        self, object_name: str, label: str, options: Mapping[str, str], layout: QLayout, parent: QWidget | None
-    ) -> None:
+    def __init__(self, object_name: str, label: str, options: Mapping[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName(object_name)
         self.setAccessibleName(label)
-        self.setLayout(layout)
+        self.setLayout(FlowLayout(spacing=8))
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QPushButton] = {}
         self._group.buttonClicked.connect(self._report)
@@ -69,7 +67,7 @@ class _ChoiceRow(QFrame):
         button = QPushButton(text, self)
         button.setObjectName(f"{self.objectName()}.{key}")
         button.setAccessibleName(f"{self.accessibleName()}: {text}")
-        button.setProperty("role", self._button_role)
+        button.setProperty("role", "pill")
         button.setCheckable(True)
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._group.addButton(button)
@@ -81,34 +79,3 @@ class _ChoiceRow(QFrame):
     @Slot(QAbstractButton)
     def _report(self, button: QAbstractButton) -> None:
         self.chosen.emit(next(key for key, other in self._buttons.items() if other is button))
-
-
-class Segmented(_ChoiceRow):
-    """Two to five options side by side in one frame.
-
-    Signals:
-        chosen: The key of the option that the user has chosen.
-    """
-
-    _button_role = "segment"
-
-    def __init__(self, object_name: str, label: str, options: Mapping[str, str], parent: QWidget | None = None) -> None:
-        layout = QHBoxLayout()
-        layout.setContentsMargins(2, 2, 2, 2)
-        layout.setSpacing(2)
-        super().__init__(object_name, label, options, layout, parent)
-        self.setProperty("role", "segments")
-        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
-
-
-class PillRow(_ChoiceRow):
-    """Any number of options as pills, which wrap into further lines: the layer chooser.
-
-    Signals:
-        chosen: The key of the option that the user has chosen.
-    """
-
-    _button_role = "pill"
-
-    def __init__(self, object_name: str, label: str, options: Mapping[str, str], parent: QWidget | None = None) -> None:
-        super().__init__(object_name, label, options, FlowLayout(spacing=8), parent)
