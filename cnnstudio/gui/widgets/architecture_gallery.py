@@ -3,23 +3,25 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QGridLayout, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.theme import Theme, Tokens
 from cnnstudio.gui.widgets.architecture_card import ArchitectureCard
+from cnnstudio.gui.widgets.architecture_details import ArchitectureDetails
+from cnnstudio.gui.widgets.architecture_words import families
+from cnnstudio.gui.widgets.variant_pill import ARROWS, VariantPill
 from cnnstudio.models.registry import ArchCard
 
-_NARROWEST = 256
+_NARROWEST = 150
 _SPACING = 8
-_ROWS_IN_SIGHT = 2
-_PEEK = 24  # of a further row, so that one sees that there is more
 
 
-class ArchitectureGallery(QScrollArea):
-    """Cards of equal width in as many columns as fit; beyond two rows they scroll.
+class ArchitectureGallery(QWidget):
+    """A card for each family in rows as even as can be, and below them the chosen architecture in words.
 
-    Tab reaches the chosen card, arrow keys move the choice.
+    Tab reaches the chosen card and then its chosen variant; arrow keys go from card to card, and from variant to
+    variant.
 
     Signals:
         chosen: Name of the architecture that the user has chosen.
@@ -33,75 +35,112 @@ class ArchitectureGallery(QScrollArea):
         super().__init__(parent)
         self.setObjectName(object_name)
         self.setAccessibleName(label)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
-        inner = QWidget()
-        self._grid = QGridLayout(inner)
-        self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setSpacing(_SPACING)
-        self._group = QButtonGroup(self)
-        self._cards = {card.name: ArchitectureCard(f"{object_name}.{card.name}", card, theme, inner) for card in cards}
-        for card in self._cards.values():
-            self._group.addButton(card)
-        self.setWidget(inner)
-        self._group.buttonClicked.connect(self._report)
+        self._by_name = {card.name: card for card in cards}
+        self._value = ""
+        self._cards = [ArchitectureCard(object_name, members, theme, self) for members in families(cards).values()]
+        for card in self._cards:
+            card.clicked.connect(self._choose_clicked)
+            for pill in card.pills:
+                pill.clicked.connect(self._choose_clicked)
+        self._details = ArchitectureDetails(f"{object_name}.details", cards, theme, self)
+        theme.changed.connect(self._recolour)
+        self._show("")
 
     def value(self) -> str:
         """Return the name that is chosen, empty if there is none."""
-        return next((name for name, card in self._cards.items() if card.isChecked()), "")
+        return self._value
 
     def set_value(self, name: str) -> None:
         """Choose without a signal; a name that is not offered leaves nothing chosen."""
-        if name == self.value():
-            return
-        self._group.setExclusive(False)
-        for card in self._cards.values():
-            card.setChecked(card.name == name)
-        self._group.setExclusive(True)
-        if name in self._cards:
-            self.ensureWidgetVisible(self._cards[name])
+        if name != self._value:
+            self._show(name if name in self._by_name else "")
 
     def hasHeightForWidth(self) -> bool:
         """Return True: narrower means higher."""
         return True
 
     def heightForWidth(self, width: int) -> int:
-        """Return the height of all rows, or of those that are in sight at once."""
-        columns = self._columns_in(width)
-        side = (width - (columns - 1) * _SPACING) // columns
-        heights = [card.heightForWidth(side) for card in self._cards.values()]
-        rows = [max(heights[start : start + columns]) for start in range(0, len(heights), columns)]
-        height = sum(rows[:_ROWS_IN_SIGHT]) + _SPACING * (min(len(rows), _ROWS_IN_SIGHT) - 1)
-        return height + _PEEK if len(rows) > _ROWS_IN_SIGHT else height
+        """Return the height of all rows and of the words below them."""
+        rows = -(-len(self._cards) // self._columns_in(width))
+        return rows * (self._row_height() + _SPACING) + self._details.heightForWidth(width)
 
     def sizeHint(self) -> QSize:
-        """Return room for one row."""
-        width = len(self._cards) * (_NARROWEST + _SPACING) - _SPACING
-        return QSize(width, self.heightForWidth(width))
+        """Return room for four columns, at the height that goes with the width."""
+        return QSize(4 * (_NARROWEST + _SPACING) - _SPACING, self.heightForWidth(self.width()))
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for one column; its height follows from the width."""
-        return QSize(_NARROWEST, 0)
+        """Return room for one column."""
+        return QSize(_NARROWEST, self.heightForWidth(self.width()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Use as many columns as fit."""
+        """Place the cards in even rows."""
         super().resizeEvent(event)
-        columns, before = self._columns_in(self.viewport().width()), self._grid.columnCount()
-        for column in range(max(columns, before)):
-            self._grid.setColumnStretch(column, int(column < columns))
-        for index, card in enumerate(self._cards.values()):
-            self._grid.addWidget(card, *divmod(index, columns))
+        width, height = self.width(), self._row_height()
+        columns = self._columns_in(width)
+        edges = [round(column * (width + _SPACING) / columns) for column in range(columns + 1)]
+        for index, card in enumerate(self._cards):
+            row, column = divmod(index, columns)
+            side = edges[column + 1] - edges[column] - _SPACING
+            card.setGeometry(edges[column], row * (height + _SPACING), side, height)
+        top = -(-len(self._cards) // columns) * (height + _SPACING)
+        self._details.setGeometry(0, top, width, self._details.heightForWidth(width))
+        if event.size().width() != event.oldSize().width():
+            self.updateGeometry()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Let the arrow keys move the choice, among variants or among families."""
+        focus = self.focusWidget()
+        row: Sequence[ArchitectureCard | VariantPill] = self._cards
+        down = self._columns_in(self.width())
+        if isinstance(focus, VariantPill):
+            row = next(card.pills for card in self._cards if focus in card.pills)
+            down = 1
+        if event.key() not in ARROWS or not isinstance(focus, ArchitectureCard | VariantPill):
+            super().keyPressEvent(event)
+            return
+        here, last = row.index(focus), len(row) - 1
+        goals: dict[int, int] = {
+            Qt.Key.Key_Left: here - 1,
+            Qt.Key.Key_Right: here + 1,
+            Qt.Key.Key_Up: here - down,
+            Qt.Key.Key_Down: here + down,
+            Qt.Key.Key_Home: 0,
+            Qt.Key.Key_End: last,
+        }
+        goal = goals[event.key()]
+        if 0 <= goal <= last:
+            row[goal].setFocus(Qt.FocusReason.TabFocusReason)
+            self._choose(row[goal].name)
 
     def _columns_in(self, width: int) -> int:
-        return max(1, min(len(self._cards), (width + _SPACING) // (_NARROWEST + _SPACING)))
+        count = len(self._cards)
+        narrowest = max(_NARROWEST, *(card.minimumSizeHint().width() for card in self._cards))
+        fitting = max(1, min(count, (width + _SPACING) // (narrowest + _SPACING)))
+        return -(-count // -(-count // fitting))
 
-    @Slot(QAbstractButton)
-    def _report(self, card: QAbstractButton) -> None:
-        assert isinstance(card, ArchitectureCard)
-        self.ensureWidgetVisible(card)
-        self.chosen.emit(card.name)
+    def _row_height(self) -> int:
+        return max(card.sizeHint().height() for card in self._cards)
+
+    def _show(self, name: str) -> None:
+        self._value = name
+        for index, card in enumerate(self._cards):
+            card.show_choice(name, reachable=name in card.names or (not name and index == 0))
+        self._details.show_card(self._by_name.get(name))
+
+    def _choose(self, name: str) -> None:
+        if name != self._value:
+            self._show(name)
+            self.chosen.emit(name)
+
+    @Slot()
+    def _choose_clicked(self) -> None:
+        clicked = self.sender()
+        assert isinstance(clicked, ArchitectureCard | VariantPill)
+        self._choose(clicked.name)
+
+    @Slot(object)
+    def _recolour(self, _tokens: Tokens) -> None:
+        self.update()

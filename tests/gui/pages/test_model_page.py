@@ -5,7 +5,7 @@ from typing import TypeVar
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -13,7 +13,7 @@ from cnnstudio.gui.pages.model_page import ModelPage
 from cnnstudio.gui.panels.layers_panel import IMPOSSIBLE, LOADING, UNCHANGED, LayersPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.architecture_card import ArchitectureCard
+from cnnstudio.gui.widgets.architecture_gallery import ArchitectureGallery
 from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.layer_table import LayerTable
@@ -47,8 +47,8 @@ def part(page: ModelPage, kind: type[T], name: str) -> T:
     return found
 
 
-def arch(page: ModelPage, name: str) -> ArchitectureCard:
-    return part(page, ArchitectureCard, f"model.arch.{name}")
+def arch(page: ModelPage, name: str) -> QAbstractButton:
+    return part(page, QAbstractButton, f"model.arch.{name}")
 
 
 def choose(qtbot: QtBot, page: ModelPage, session: Session, name: str) -> None:
@@ -58,7 +58,7 @@ def choose(qtbot: QtBot, page: ModelPage, session: Session, name: str) -> None:
 
 
 def chosen(page: ModelPage) -> list[str]:
-    return [card.name for card in page.findChildren(ArchitectureCard) if card.isChecked()]
+    return [part(page, ArchitectureGallery, "model.arch").value()]
 
 
 def text(page: ModelPage, name: str) -> str:
@@ -73,13 +73,19 @@ def test_the_page_stands_before_torch_is_loaded(cold: ModelPage, session: Sessio
     assert session.state.config.model.arch == "resnet18"
 
 
-def test_a_card_says_what_it_offers(cold: ModelPage) -> None:
+def test_an_architecture_says_what_it_offers(cold: ModelPage) -> None:
     card = arch(cold, "efficientnet_lite0")
-    words = [label.text() for label in card.findChildren(QLabel)]
-    assert {"EfficientNet-Lite0", "2020", "4.65 M parameters · 224 px", "ImageNet weights"} <= set(words)
     assert card.accessibleName() == "EfficientNet-Lite0, 2020"
-    assert card.accessibleDescription().endswith("4.65 M parameters · 224 px · ImageNet weights")
-    assert "no weights" in [label.text() for label in arch(cold, "compact").findChildren(QLabel)]
+    QTest.mouseClick(card, Qt.MouseButton.LeftButton)
+    words = [text(cold, f"model.arch.details.{name}") for name in ("title", "year", "facts", "weights")]
+    assert words == [
+        "EfficientNet-Lite0",
+        "2020",
+        "4.65 M parameters · 770 MFLOPs · 224 × 224 px",
+        "ImageNet weights, bundled",
+    ]
+    QTest.mouseClick(arch(cold, "compact"), Qt.MouseButton.LeftButton)
+    assert text(cold, "model.arch.details.weights") == "No pretrained weights"
 
 
 def test_all_layers_and_their_totals_are_shown(qtbot: QtBot, page: ModelPage, session: Session) -> None:
@@ -97,9 +103,9 @@ def test_arrow_keys_go_from_card_to_card(page: ModelPage, session: Session) -> N
     card = arch(page, "compact")
     card.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(card, Qt.Key.Key_Right)
-    assert (chosen(page), session.state.config.model.arch) == (["resnet18"], "resnet18")
-    QTest.keyClick(arch(page, "resnet18"), Qt.Key.Key_Space)
-    assert chosen(page) == ["resnet18"]
+    assert chosen(page) == [session.state.config.model.arch] != ["compact"]
+    QTest.keyClick(page.focusWidget(), Qt.Key.Key_Left)
+    assert chosen(page) == [session.state.config.model.arch] == ["compact"]
 
 
 def test_a_choice_brings_its_companions_in_one_step(page: ModelPage, session: Session) -> None:
