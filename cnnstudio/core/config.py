@@ -13,6 +13,7 @@ from cnnstudio.core.errors import InputError, did_you_mean
 
 Auto = Literal["auto"]
 Padding = Literal["same", "valid", "reflect", "replicate", "circular"]
+Head = Literal["fully_connected", "global_average", "convolutional"]
 TransferMode = Literal["scratch", "freeze", "finetune", "freeze_then_finetune"]
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["onecycle", "constant"]
@@ -60,15 +61,27 @@ class ModelConfig(_Section):
         arch: A name in the registry of architectures.
         padding: `same` pads with zeros, `valid` not at all, the others fill the border from the image.
         dropout2d: Probability that a whole feature map is dropped.
-        batchnorm: Whether BatchNorm2d follows each convolution (which then has no bias).
-        pretrained: Whether to start from pretrained weights where `transfer.mode` is not `scratch`.
+        batchnorm: Whether BatchNorm2d follows each convolution (which then has no bias); `auto` is as the architecture
+            was published.
+        head: How maps become logits; `auto` is the architecture's own way.
+        aux: Weight of the auxiliary losses of architectures that have such heads; 0 leaves the heads out.
+        depth: Stages of the compact network.
+        width: Feature maps of its first stage.
+        kernel: Side of its kernels.
+        pretrained: Whether to start from pretrained weights where `transfer.mode` is not `scratch`: the architecture's
+            own, or those in the file of that path.
     """
 
     arch: str = "compact"
     padding: Padding = "same"
     dropout2d: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    batchnorm: bool = True
-    pretrained: bool = True
+    batchnorm: bool | Auto = "auto"
+    head: Head | Auto = "auto"
+    aux: Annotated[float, Field(ge=0, le=1)] = 0.3
+    depth: Annotated[int, Field(ge=1, le=6)] = 4
+    width: Annotated[int, Field(ge=4, le=256)] = 32
+    kernel: Literal[3, 5, 7] = 3
+    pretrained: bool | Annotated[str, Field(min_length=1), AfterValidator(_writable)] = True
 
 
 class TransferConfig(_Section):
@@ -78,10 +91,16 @@ class TransferConfig(_Section):
         mode: `scratch` starts from random weights; `freeze` trains the last stages only; `finetune` trains all;
             `freeze_then_finetune` does one after the other.
         train_last: How many stages, counted from the head, learn while the rest is frozen.
+        lr_decay: The learning rate of a stage as a share of the next one's, so that early stages, which know edges and
+            textures already, change least (Howard & Ruder, 2018); `auto` is less than 1 only after a frozen phase.
+        lr_multipliers: What the learning rate of a stage is multiplied with instead, by the stage's name; 0 keeps it
+            still.
     """
 
     mode: TransferMode = "scratch"
     train_last: Annotated[int, Field(ge=1, le=1000)] = 1
+    lr_decay: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
+    lr_multipliers: dict[str, Annotated[float, Field(ge=0, le=10)]] = {}
 
 
 class TrainConfig(_Section):

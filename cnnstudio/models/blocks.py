@@ -1,5 +1,6 @@
 """What architectures are built of, with the switches that they all understand."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -20,35 +21,51 @@ _FILLS: dict[Padding, Literal["zeros", "reflect", "replicate", "circular"]] = {
 def conv2d(
     inputs: int,
     outputs: int,
-    kernel: int,
+    kernel: int | tuple[int, int],
     model: ModelConfig,
     *,
     stride: int = 1,
     groups: int = 1,
+    padded: bool = True,
+    bias: bool | None = None,
     kind: type[nn.Conv2d] = nn.Conv2d,
 ) -> nn.Conv2d:
-    """Return a square convolution that pads as `model.padding` says and has a bias only without BatchNorm.
+    """Return a convolution that pads as `model.padding` says and has a bias only without BatchNorm.
 
-    No padding changes the weight: its key and its shape (outputs, inputs / groups, kernel, kernel) stay the same.
+    No padding changes the weight: its key and its shape (outputs, inputs / groups, height, width) stay the same.
 
     Args:
         inputs: Channels that come in.
         outputs: Channels that go out.
-        kernel: Odd side of the kernel in pixels.
+        kernel: Odd side of the kernel in pixels, or height and width.
         model: The switches.
         stride: Distance between two outputs in input pixels.
         groups: `inputs` for a depthwise convolution.
+        padded: False where the architecture itself does without padding.
+        bias: True where no BatchNorm follows in any case.
         kind: A subclass where the architecture has its own idea of `same`.
     """
-    padding = 0 if model.padding == "valid" else kernel // 2
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    padding = (height // 2, width // 2) if padded and model.padding != "valid" else (0, 0)
     # Only where there is a border to fill: the other modes would copy the input for nothing.
-    fill = _FILLS[model.padding] if padding else "zeros"
-    return kind(inputs, outputs, kernel, stride, padding, groups=groups, bias=not model.batchnorm, padding_mode=fill)
+    fill = _FILLS[model.padding] if any(padding) else "zeros"
+    bias = not model.batchnorm if bias is None else bias
+    return kind(inputs, outputs, (height, width), stride, padding, groups=groups, bias=bias, padding_mode=fill)
 
 
-def norm2d(channels: int, model: ModelConfig) -> nn.Module:
+def max_pool2d(model: ModelConfig, *, stride: int, ceil_mode: bool = False) -> nn.MaxPool2d:
+    """Return 3×3 max-pooling that keeps the border, without padding where `model.padding` is `valid`."""
+    return nn.MaxPool2d(3, stride, 0 if model.padding == "valid" else 1, ceil_mode=ceil_mode)
+
+
+def avg_pool2d(model: ModelConfig) -> nn.AvgPool2d:
+    """Return 3×3 average pooling with stride 1, without padding where `model.padding` is `valid`."""
+    return nn.AvgPool2d(3, 1, 0 if model.padding == "valid" else 1)
+
+
+def norm2d(channels: int, model: ModelConfig, *, eps: float = 1e-5, momentum: float = 0.1) -> nn.Module:
     """Return BatchNorm2d (Ioffe & Szegedy, 2015) with its weight γ and bias β, or a module that does nothing."""
-    return nn.BatchNorm2d(channels) if model.batchnorm else nn.Identity()
+    return nn.BatchNorm2d(channels, eps, momentum) if model.batchnorm else nn.Identity()
 
 
 def activation(model: ModelConfig, function: nn.Module | None = None) -> nn.Module:
@@ -60,20 +77,62 @@ def activation(model: ModelConfig, function: nn.Module | None = None) -> nn.Modu
     return nn.Sequential(function, nn.Dropout2d(model.dropout2d)) if model.dropout2d else function
 
 
-def conv_norm_act(inputs: int, outputs: int, kernel: int, model: ModelConfig) -> list[nn.Module]:
+def conv_norm_act(inputs: int, outputs: int, kernel: int, model: ModelConfig, *, stride: int = 1) -> list[nn.Module]:
     """Return a convolution, BatchNorm2d if it is switched on, and ReLU with Dropout2d: VGG's positional layout."""
     norm = [norm2d(outputs, model)] if model.batchnorm else []
-    return [conv2d(inputs, outputs, kernel, model), *norm, activation(model)]
+    return [conv2d(inputs, outputs, kernel, model, stride=stride), *norm, activation(model)]
 
 
-class CentreCrop(nn.Module):
-    """Cuts the border off a skip connection where convolutions without padding have made the other branch smaller."""
+class BasicConv2d(nn.Module):
+    """A convolution, BatchNorm2d with ε = 0.001 if it is switched on, and ReLU: the brick of the Inception networks."""
 
-    def forward(self, x: Tensor, like: Tensor) -> Tensor:
-        """Return the middle of `x` (N, C, H, W) in the height and width of `like`."""
-        height, width = like.shape[-2:]
-        top, left = (x.shape[-2] - height) // 2, (x.shape[-1] - width) // 2
-        return x[..., top : top + height, left : left + width]
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int | tuple[int, int],
+        model: ModelConfig,
+        *,
+        stride: int = 1,
+        padded: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = conv2d(inputs, outputs, kernel, model, stride=stride, padded=padded)
+        self.bn = norm2d(outputs, model, eps=1e-3)
+        self.act = activation(model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, outputs, H / stride, W / stride) of (N, inputs, H, W), less the border without padding."""
+        out: Tensor = self.act(self.bn(self.conv(x)))
+        return out
+
+
+class Add(nn.Module):
+    """Adds a skip connection: a(l+2) = σ(z(l+2) + a(l)), where σ is left to the layer behind (He et al., 2016).
+
+    Where convolutions without padding have made the branch smaller, the border of what was skipped is cut off.
+    """
+
+    def forward(self, branch: Tensor, skipped: Tensor) -> Tensor:
+        """Return the sum of (N, C, h, w) and the middle of (N, C, H, W)."""
+        return branch + _middle(skipped, branch.shape[-2:])
+
+
+class Concat(nn.Module):
+    """Puts the maps of parallel branches one behind the other (Szegedy et al., 2015), cut to the smallest of them."""
+
+    def forward(self, branches: Sequence[Tensor]) -> Tensor:
+        """Return (N, C₁ + C₂ + …, h, w) of several (N, Cᵢ, Hᵢ, Wᵢ)."""
+        smallest = tuple(min(each.shape[axis] for each in branches) for axis in (-2, -1))
+        return torch.cat([_middle(each, smallest) for each in branches], 1)
+
+
+class Scale(nn.Module):
+    """Multiplies each map with a number of its own (Hu et al., Squeeze-and-Excitation, 2018)."""
+
+    def forward(self, maps: Tensor, factors: Tensor) -> Tensor:
+        """Return (N, C, H, W) of maps (N, C, H, W) and factors (N, C, 1, 1)."""
+        return maps * factors
 
 
 class StochasticDepth(nn.Module):
@@ -105,3 +164,23 @@ def initialise(network: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+def keep_variance(last_layers: Sequence[nn.Conv2d]) -> None:
+    """Scale the last convolution of each residual branch down, for networks without BatchNorm.
+
+    Each sum would double the variance; so scaled, all together triple it at most (Hanin & Rolnick, How to Start
+    Training, 2018).
+    """
+    with torch.no_grad():
+        for layer in last_layers:
+            if not layer.weight.is_meta:
+                layer.weight.div_(len(last_layers) ** 0.5)
+
+
+def _middle(maps: Tensor, size: Sequence[int]) -> Tensor:
+    height, width = size
+    top, left = (maps.shape[-2] - height) // 2, (maps.shape[-1] - width) // 2
+    if not top and not left and tuple(maps.shape[-2:]) == tuple(size):
+        return maps
+    return maps[..., top : top + height, left : left + width]

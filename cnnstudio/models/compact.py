@@ -4,11 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import conv_norm_act, initialise
+from cnnstudio.models.blocks import initialise
 from cnnstudio.models.network import Network, Stage
+from cnnstudio.models.vgg import recipe
 
-STAGES = ((1, 32), (1, 64), (2, 128), (2, 256))
-"""Convolutions and feature maps of each stage: VGG-11's, at half its width and without its fifth stage."""
+DEPTHS = (1, 1, 2, 2, 2, 2)
+"""Convolutions of each stage, as in VGG-11; a sixth stage follows where it is asked for."""
+LARGEST_WIDTH = 8
+"""Times the first stage's width, beyond which stages get no wider: VGG's 64 to 512."""
+GRID = 6
+HIDDEN = 256
 
 
 def compact(model: ModelConfig, classes: int) -> Network:
@@ -17,36 +22,41 @@ def compact(model: ModelConfig, classes: int) -> Network:
 
 
 class Compact(Network):
-    """Four stages of 3×3 convolutions, each followed by max-pooling, then global average pooling.
+    """`model.depth` stages of equal convolutions, each closed by max-pooling that halves the size, and a small head.
 
     The early stages, whose maps are large, have one convolution and the late ones two: as in VGG-11 (Simonyan and
-    Zisserman, 2015, configuration A), and twice as quick on a CPU as pairs throughout.
+    Zisserman, 2015, configuration A), and twice as quick on a CPU as pairs throughout. `model.width` is the number of
+    feature maps of the first stage, which doubles from stage to stage; `model.kernel` the side of the kernels.
 
-    Keys count positions in `features`, as torchvision's VGG does. Instead of VGG's three fully connected layers, which
-    hold nine tenths of its weights, each map is averaged (Lin et al., Network in Network, 2014).
+    Keys count positions in `features`, as torchvision's VGG does. `model.head` is `global_average` (the mean of each
+    map, then one layer; Lin et al., Network in Network, 2014), `convolutional` (the same in the other order: a map for
+    each class, then its mean) or `fully_connected` (6×6 maps, 256 features, then the last layer).
     """
 
     def __init__(self, model: ModelConfig, classes: int) -> None:
-        layers: list[nn.Module] = []
-        stages: list[Stage] = []
-        channels = 3
-        for number, (depth, width) in enumerate(STAGES, start=1):
-            start = len(layers)
-            for _ in range(depth):
-                layers += conv_norm_act(channels, width, 3, model)
-                channels = width
-            layers.append(nn.MaxPool2d(2))
-            paths = tuple(f"features.{position}" for position in range(start, len(layers)))
-            stages.append(Stage(f"stage{number}", f"{width} maps", paths))
-        stages.append(Stage("head", "Average and classifier", ("avgpool", "classifier")))
-        super().__init__(tuple(stages), head="classifier")
-        self.features = nn.Sequential(*layers)
-        self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(channels, classes)
+        widths = tuple(model.width * min(2**number, LARGEST_WIDTH) for number in range(model.depth))
+        features, stages = recipe(DEPTHS[: model.depth], widths, model.kernel, model)
+        convolutional, connected = model.head == "convolutional", model.head == "fully_connected"
+        paths = ("classifier", "avgpool") if convolutional else ("avgpool", "classifier")
+        title = "Classifier and average" if convolutional else "Average and classifier"
+        head = Stage("head", "Fully connected" if connected else title, paths)
+        super().__init__(model, (*stages, head), head="classifier.3" if connected else "classifier")
+        self.convolutional = convolutional
+        self.features = features
+        if convolutional:
+            self.classifier: nn.Module = nn.Conv2d(widths[-1], classes, 1)
+        self.avgpool = nn.AdaptiveAvgPool2d(GRID if connected else 1)
+        if connected:
+            hidden = nn.Linear(widths[-1] * GRID**2, HIDDEN)
+            self.classifier = nn.Sequential(hidden, nn.ReLU(True), nn.Dropout(), nn.Linear(HIDDEN, classes))
+        elif not convolutional:
+            self.classifier = nn.Linear(widths[-1], classes)
         initialise(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""
-        x = self.avgpool(self.features(x))  # (N, 256, 1, 1)
-        logits: Tensor = self.classifier(torch.flatten(x, 1))
+        x = self.features(x)  # (N, 256, H / 16, W / 16) with four stages
+        if self.convolutional:
+            return torch.flatten(self.avgpool(self.classifier(x)), 1)
+        logits: Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
         return logits

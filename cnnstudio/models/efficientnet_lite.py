@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import CentreCrop, StochasticDepth, activation, conv2d, initialise
+from cnnstudio.models.blocks import Add, StochasticDepth, activation, conv2d, initialise, keep_variance, norm2d
 from cnnstudio.models.network import Network, Stage
 
 HEAD_WIDTH = 1280
@@ -80,18 +80,23 @@ class InvertedResidual(nn.Module):
         steps.append(_conv_norm(wide, wide, blocks.kernel, model, stride=stride, groups=wide, act=True))
         steps.append(_conv_norm(wide, blocks.width, 1, model, act=False))
         self.block = nn.Sequential(*steps)
-        self.residual = stride == 1 and inputs == blocks.width
-        self.stochastic_depth = StochasticDepth(drop_path) if self.residual and drop_path else None
-        self.crop = CentreCrop() if self.residual and model.padding == "valid" else None
+        residual = stride == 1 and inputs == blocks.width
+        self.stochastic_depth = StochasticDepth(drop_path) if residual and drop_path else None
+        self.add = Add() if residual else None
+
+    @property
+    def last(self) -> nn.Conv2d:
+        """The convolution that ends the branch."""
+        layer = self.block[-1].get_submodule("0")
+        assert isinstance(layer, nn.Conv2d)
+        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, width, H / stride, W / stride), less the border without padding, of (N, inputs, H, W)."""
         branch: Tensor = self.block(x)
-        if not self.residual:
-            return branch
         if self.stochastic_depth is not None:
             branch = self.stochastic_depth(branch)
-        return branch + (x if self.crop is None else self.crop(x, branch))
+        return branch if self.add is None else self.add(branch, x)
 
 
 class EfficientNetLite(Network):
@@ -105,7 +110,7 @@ class EfficientNetLite(Network):
         )
         stages = [Stage(_stage_name(i), title, (f"features.{i}",)) for i, title in enumerate(titles)]
         stages.append(Stage("head", "Average and classifier", ("avgpool", "classifier")))
-        super().__init__(tuple(stages), head="classifier.1")
+        super().__init__(model, tuple(stages), head="classifier.1")
         groups: list[nn.Module] = [_conv_norm(3, STEM_WIDTH, 3, model, stride=2, act=True)]
         channels, count, total = STEM_WIDTH, 0, sum(each.repeats for each in BLOCKS)
         for each in BLOCKS:
@@ -120,6 +125,8 @@ class EfficientNetLite(Network):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(HEAD_WIDTH, classes))
         initialise(self)
+        if not model.batchnorm:
+            keep_variance([each.last for each in self.modules() if isinstance(each, InvertedResidual) and each.add])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""
@@ -158,7 +165,7 @@ def _conv_norm(
     kind = SameConv2d if stride > 1 and model.padding != "valid" else nn.Conv2d
     layers: list[nn.Module] = [conv2d(inputs, outputs, kernel, model, stride=stride, groups=groups, kind=kind)]
     if model.batchnorm:
-        layers.append(nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01))
+        layers.append(norm2d(outputs, model, eps=1e-3, momentum=0.01))
     if act:
         layers.append(activation(model, nn.ReLU6(inplace=True)))
     elif model.dropout2d:

@@ -26,21 +26,23 @@ class Signal:
 
     Attributes:
         shape: (1, C, H, W) or (1, F).
-        field: Receptive field: side of the square of input pixels that one output depends on, the border that padding
-            adds included; the image's size once every output depends on all of it.
+        fields: Receptive field: height and width of the input pixels that one output depends on, the border that
+            padding adds included; the image's size once every output depends on all of it.
         jump: Distance in input pixels between neighbouring outputs.
         image_size: Side of the square image that was sent in.
+        source: Path of the layer that it comes from; empty for the image.
     """
 
     shape: tuple[int, ...]
-    field: int
+    fields: tuple[int, int]
     jump: int
     image_size: int
+    source: str = ""
 
     @classmethod
     def image(cls, size: int) -> "Signal":
         """Return a square RGB image."""
-        return cls((1, 3, size, size), field=1, jump=1, image_size=size)
+        return cls((1, 3, size, size), fields=(1, 1), jump=1, image_size=size)
 
     @classmethod
     def __torch_function__(
@@ -52,6 +54,11 @@ class Signal:
             raise NotImplementedError(f"models/flow.py has no rule for {func.__name__}")
         return rule(*args, **(kwargs or {}))
 
+    @property
+    def field(self) -> int:
+        """The longer side of the receptive field in pixels."""
+        return max(self.fields)
+
     def dim(self) -> int:
         """Return the number of dimensions, N included."""
         return len(self.shape)
@@ -59,7 +66,15 @@ class Signal:
     def __add__(self, other: "Signal") -> "Signal":
         if self.shape != other.shape:
             raise ValueError(f"cannot add {self.shape} and {other.shape}")
-        return replace(self, field=max(self.field, other.field), jump=max(self.jump, other.jump))
+        return self._seeing_as_much_as(other)
+
+    def __mul__(self, other: "Signal") -> "Signal":
+        if other.shape != (*self.shape[:2], 1, 1):
+            raise ValueError(f"cannot scale {self.shape} by {other.shape}")
+        return self._seeing_as_much_as(other)
+
+    def _seeing_as_much_as(self, other: "Signal") -> "Signal":
+        return replace(self, fields=_largest(self, other), jump=max(self.jump, other.jump))
 
     def __getitem__(self, index: tuple[Any, ...]) -> "Signal":
         assert index[0] is Ellipsis
@@ -68,8 +83,25 @@ class Signal:
         return replace(self, shape=(*kept, *cut[::-1]))
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What happens at one layer.
+
+    Attributes:
+        path: Of the layer.
+        module: The layer.
+        output: What it hands on.
+        inputs: Paths of the layers that it takes its input from; the image has none.
+    """
+
+    path: str
+    module: nn.Module
+    output: Signal
+    inputs: tuple[str, ...]
+
+
 class Flow:
-    """Sends images of any size through a network.
+    """Sends images of any size through a network, its auxiliary heads included.
 
     It works on a copy that shares the weights: the network, its mode and its BatchNorm counters stay untouched.
     """
@@ -77,20 +109,26 @@ class Flow:
     def __init__(self, network: Network) -> None:
         tensors = (*network.parameters(), *network.buffers())
         self._twin: Network = copy.deepcopy(network, {id(each): each for each in tensors}).eval()
-        self._layers: list[tuple[str, nn.Module, Signal]] = []
+        self._twin.training = True  # of the network alone, not of its layers: so auxiliary heads answer
+        self.with_auxiliary(True)
+        self._passages: list[Passage] = []
         for path, module in self._twin.named_modules():
-            if next(module.children(), None) is None:
+            if next(module.children(), None) is None and not isinstance(module, nn.Identity):
                 module.register_forward_hook(self._recorder(path))
 
-    def layers(self, image_size: int) -> list[tuple[str, nn.Module, Signal]]:
-        """Return path, module and output of every layer without parts, in the order of computation.
+    def with_auxiliary(self, listening: bool) -> None:
+        """Say whether auxiliary heads take part."""
+        self._twin.listening = frozenset(self._twin.aux if listening else ())
+
+    def layers(self, image_size: int) -> list[Passage]:
+        """Return all layers without parts that do something, in the order of computation.
 
         Raises:
             TooSmallError: The image is too small.
         """
-        self._layers.clear()
+        self._passages.clear()
         self._twin(Signal.image(image_size))
-        return list(self._layers)
+        return list(self._passages)
 
     def accepts(self, image_size: int) -> bool:
         """Return whether an image of that size reaches the head."""
@@ -100,29 +138,45 @@ class Flow:
             return False
         return True
 
-    def _recorder(self, path: str) -> Callable[[nn.Module, Any, Signal], None]:
-        def record(module: nn.Module, _: object, output: Signal) -> None:
-            self._layers.append((path, module, output))
+    def _recorder(self, path: str) -> Callable[[nn.Module, Any, Signal], Signal]:
+        def record(module: nn.Module, arguments: Any, output: Signal) -> Signal:
+            signals = [each for part in arguments for each in (part if isinstance(part, list) else (part,))]
+            inputs = tuple(dict.fromkeys(signal.source for signal in signals if signal.source))
+            self._passages.append(Passage(path, module, output, inputs))
+            return replace(output, source=path)
 
         return record
+
+
+def _largest(*signals: Signal) -> tuple[int, int]:
+    heights, widths = zip(*(signal.fields for signal in signals), strict=True)
+    return max(heights), max(widths)
 
 
 def _pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
-def _slide(x: Signal, channels: int, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Signal:
-    """Move a window over the image, as convolution and pooling do."""
+def _slide(
+    x: Signal, channels: int, kernel: Any, stride: Any, padding: Any, dilation: Any, *, ceil_mode: bool = False
+) -> Signal:
+    """Move a window over the image, as convolution and pooling do; `ceil_mode` lets it hang over the end."""
     sizes = []
     windows = zip(x.shape[2:], _pair(kernel), _pair(stride), _pair(padding), _pair(dilation), strict=True)
     for size, side, step, border, spread in windows:
         room = size + 2 * border - spread * (side - 1) - 1
-        if room < 0:
+        count = (room + (step - 1 if ceil_mode else 0)) // step + 1
+        if ceil_mode and (count - 1) * step >= size + border:
+            count -= 1  # a window must begin within the image or its left border
+        if count < 1:
             raise TooSmallError(f"{size} pixels and a window of {side}")
-        sizes.append(room // step + 1)
-    reach = (_pair(kernel)[0] - 1) * _pair(dilation)[0] * x.jump
+        sizes.append(count)
+    height, width = (
+        field + (side - 1) * spread * x.jump
+        for field, side, spread in zip(x.fields, _pair(kernel), _pair(dilation), strict=True)
+    )
     shape = (x.shape[0], channels, *sizes)
-    return replace(x, shape=shape, field=x.field + reach, jump=x.jump * _pair(stride)[0])
+    return replace(x, shape=shape, fields=(height, width), jump=x.jump * _pair(stride)[0])
 
 
 def _conv2d(
@@ -140,15 +194,37 @@ def _conv2d(
 
 
 def _max_pool2d(
-    x: Signal, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, **flags: bool
+    x: Signal,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
 ) -> Signal:
-    assert not any(flags.values()), "ceil_mode and return_indices have no rule"
-    return _slide(x, x.shape[1], kernel_size, kernel_size if stride is None else stride, padding, dilation)
+    assert not return_indices, "there is no rule for indices"
+    stride = kernel_size if stride is None else stride
+    return _slide(x, x.shape[1], kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
+
+
+def _avg_pool2d(
+    x: Signal, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, *_: object
+) -> Signal:
+    return _max_pool2d(x, kernel_size, stride, padding, ceil_mode=ceil_mode)
+
+
+def _cat(signals: Sequence[Signal], dim: int = 0) -> Signal:
+    assert dim == 1, "only maps are put one behind the other"
+    if len({signal.shape[2:] for signal in signals}) > 1:
+        raise ValueError(f"cannot put {[signal.shape for signal in signals]} one behind the other")
+    first = signals[0]
+    shape = (first.shape[0], sum(signal.shape[1] for signal in signals), *first.shape[2:])
+    return replace(first, shape=shape, fields=_largest(*signals), jump=max(signal.jump for signal in signals))
 
 
 def _adaptive_avg_pool2d(x: Signal, output_size: Any) -> Signal:
     shape = (*x.shape[:2], *_pair(output_size))
-    return x if shape == x.shape else replace(x, shape=shape, field=x.image_size, jump=x.image_size)
+    return x if shape == x.shape else replace(x, shape=shape, fields=(x.image_size,) * 2, jump=x.image_size)
 
 
 def _pad(x: Signal, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Signal:  # noqa: ARG001
@@ -163,7 +239,7 @@ def _pad(x: Signal, pad: Sequence[int], mode: str = "constant", value: float | N
 def _linear(x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:  # noqa: ARG001 - torch's signature
     if x.shape[-1] != weight.shape[1]:
         raise ValueError(f"{x.shape[-1]} features meet a layer for {weight.shape[1]}")
-    return replace(x, shape=(*x.shape[:-1], weight.shape[0]), field=x.image_size, jump=x.image_size)
+    return replace(x, shape=(*x.shape[:-1], weight.shape[0]), fields=(x.image_size,) * 2, jump=x.image_size)
 
 
 def _flatten(x: Signal, start_dim: int = 0) -> Signal:
@@ -180,7 +256,11 @@ _RULES: dict[str, Callable[..., Signal]] = {
     "linear": _linear,
     "pad": _pad,
     "max_pool2d": _max_pool2d,
+    "avg_pool2d": _avg_pool2d,
+    "cat": _cat,
     "adaptive_avg_pool2d": _adaptive_avg_pool2d,
     "flatten": _flatten,
-    **dict.fromkeys(("batch_norm", "relu", "hardtanh", "relu6", "dropout", "dropout2d"), _same),
+    **dict.fromkeys(
+        ("batch_norm", "relu", "hardtanh", "relu6", "hardswish", "hardsigmoid", "dropout", "dropout2d"), _same
+    ),
 }

@@ -1,10 +1,12 @@
 """The base of all architectures: a network as a column of stages, of which the last ones learn."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
-from torch import nn
+from torch import Tensor, nn
 
+from cnnstudio.core.config import ModelConfig
 from cnnstudio.core.errors import InputError
 
 
@@ -23,21 +25,42 @@ class Stage:
     modules: tuple[str, ...]
 
 
+class Outputs(NamedTuple):
+    """What a network with auxiliary heads answers while it learns.
+
+    Attributes:
+        logits: (N, classes).
+        aux: Logits (N, classes) of the auxiliary heads that learn, by the paths of the heads.
+    """
+
+    logits: Tensor
+    aux: Mapping[str, Tensor]
+
+
 class Network(nn.Module):
     """A classifier from images (N, 3, H, W) to logits (N, classes), made of stages.
 
-    Modules are registered in the order of computation, and every layer belongs to exactly one stage.
+    Modules are registered in the order of computation, and every layer belongs to exactly one stage. In training mode
+    a network with auxiliary heads returns `Outputs`.
 
     Attributes:
+        model: The switches that it was built with.
         stages: From the input to the head.
-        head: Path of the last Linear layer, which gives one logit a class; it lies in the last stage.
+        head: Path of the last Linear or Conv2d layer, which gives one logit (or one map) a class; in the last stage.
+        aux: Path of the last layer of each auxiliary head, by the path of the head.
+        listening: Auxiliary heads that answer in training mode: those that learn.
         notes: What is worth saying about a layer, by its path.
     """
 
-    def __init__(self, stages: tuple[Stage, ...], head: str) -> None:
+    def __init__(
+        self, model: ModelConfig, stages: tuple[Stage, ...], head: str, aux: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
+        self.model = model
         self.stages = stages
         self.head = head
+        self.aux: Mapping[str, str] = aux or {}
+        self.listening = frozenset(self.aux)
         self.notes: dict[str, str] = {}
         self._frozen = 0
 
@@ -45,6 +68,19 @@ class Network(nn.Module):
     def frozen_stages(self) -> tuple[str, ...]:
         """Names of the stages that do not learn."""
         return tuple(stage.name for stage in self.stages[: self._frozen])
+
+    @property
+    def last_layers(self) -> tuple[str, ...]:
+        """Paths of all layers that have one output for each class, the head's first."""
+        return (self.head, *self.aux.values())
+
+    def stage_of(self, path: str) -> Stage:
+        """Return the stage of a module or a parameter.
+
+        Raises:
+            StopIteration: The path is none of a stage's.
+        """
+        return next(each for each in self.stages if any(f"{path}.".startswith(f"{part}.") for part in each.modules))
 
     def freeze(self, train_last: int | None) -> tuple[str, ...]:
         """Let only the last stages learn.
@@ -73,6 +109,7 @@ class Network(nn.Module):
         for index, stage in enumerate(self.stages):
             for path in stage.modules:
                 self.get_submodule(path).requires_grad_(index >= self._frozen)
+        self.listening = frozenset(head for head in self.aux if self.stage_of(head).name not in self.frozen_stages)
         self.train(self.training)
         return self.frozen_stages
 
@@ -83,3 +120,7 @@ class Network(nn.Module):
             for path in stage.modules:
                 self.get_submodule(path).eval()
         return self
+
+    def listens_to(self, head: str) -> bool:
+        """Whether the auxiliary head of this path is to answer now."""
+        return self.training and head in self.listening

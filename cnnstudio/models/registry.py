@@ -13,7 +13,7 @@ from cnnstudio.models.catalogue import CARDS, ArchCard, Preprocessing
 if TYPE_CHECKING:
     from cnnstudio.models.network import Network
 
-__all__ = ["ArchCard", "Preprocessing", "build", "card", "cards", "check"]
+__all__ = ["ArchCard", "Preprocessing", "build", "card", "cards", "check", "resolved"]
 
 _BY_NAME = {each.name: each for each in CARDS}
 
@@ -43,13 +43,27 @@ def check(config: Config) -> None:
         InputError: It does not, and the sentence says what to change.
     """
     arch = _check_switches(config.model)
-    if config.transfer.mode != "scratch" and config.model.pretrained and not arch.pretrained:
-        with_weights = " or ".join(each.name for each in CARDS if each.pretrained)
+    if config.transfer.mode != "scratch" and config.model.pretrained is True and not arch.pretrained:
         raise InputError(
             f"{arch.title} has no pretrained weights",
             where="transfer.mode",
-            remedy=f"set transfer.mode=scratch, or model.arch={with_weights}",
+            remedy="set transfer.mode=scratch, model.pretrained to a file of weights, or model.arch=efficientnet_lite0",
         )
+
+
+def resolved(model: ModelConfig) -> ModelConfig:
+    """Return the switches with every `auto` replaced by the architecture's own way.
+
+    Raises:
+        InputError: The architecture is unknown.
+    """
+    arch = card(model.arch)
+    return model.model_copy(
+        update={
+            "batchnorm": arch.batchnorm if model.batchnorm == "auto" else model.batchnorm,
+            "head": arch.heads[0] if model.head == "auto" else model.head,
+        }
+    )
 
 
 def build(model: ModelConfig, *, classes: int) -> "Network":
@@ -63,24 +77,26 @@ def build(model: ModelConfig, *, classes: int) -> "Network":
         InputError: The architecture is unknown or cannot do what a switch asks.
     """
     module, _, function = _check_switches(model).builder.partition(":")
-    network: Network = getattr(import_module(module), function)(model, classes)
+    network: Network = getattr(import_module(module), function)(resolved(model), classes)
     return network
 
 
 def _check_switches(model: ModelConfig) -> ArchCard:
     arch = card(model.arch)
     defaults = ModelConfig()
-    for key, reason in arch.refuses.items():
+    for key, reason in arch.refusals().items():
         name = key.removeprefix("model.")
-        default = getattr(defaults, name)
-        if getattr(model, name) != default:
+        default, wanted = getattr(defaults, name), getattr(model, name)
+        if wanted != default and not (name == "head" and wanted in arch.heads):
             raise InputError(
-                f"{arch.title} refuses {key}={_toml(getattr(model, name))}, because {reason}",
+                f"{arch.title} refuses {key}={wanted}, because {reason}",
                 where=key,
-                remedy=f"set {key}={_toml(default)}, or choose another architecture",
+                remedy=f"set {key}={default}, or choose another architecture",
             )
+    if model.head != "auto" and model.head not in arch.heads:
+        raise InputError(
+            f"{arch.title} cannot be built with model.head={model.head}",
+            where="model.head",
+            remedy=f"choose one of {', '.join(arch.heads)}",
+        )
     return arch
-
-
-def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -4,89 +4,126 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import CentreCrop, activation, conv2d, initialise, norm2d
+from cnnstudio.models.blocks import Add, activation, conv2d, initialise, keep_variance, max_pool2d, norm2d
 from cnnstudio.models.network import Network, Stage
 
 WIDTHS = (64, 128, 256, 512)
+DEPTHS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3), "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
+"""Blocks of each stage."""
+BOTTLENECKED = frozenset({"resnet50", "resnet101"})
 
 
-def resnet18(model: ModelConfig, classes: int) -> Network:
-    """Build ResNet-18 with random weights; the counterpart of `torchvision.models.resnet18`."""
-    return ResNet(model, classes, blocks=(2, 2, 2, 2))
+def resnet(model: ModelConfig, classes: int) -> Network:
+    """Build the ResNet of `model.arch` with random weights; the counterpart of `torchvision.models.resnet18` etc."""
+    return ResNet(model, classes)
 
 
-class BasicBlock(nn.Module):
-    """Two 3×3 convolutions whose result is added to the block's input.
+class Residual(nn.Module):
+    """What all residual blocks share: the shortcut, which is a 1×1 convolution where size or width change.
 
     Dropout2d acts within the branch, so that what is skipped always arrives whole.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, model: ModelConfig) -> None:
         super().__init__()
-        self.conv1 = conv2d(inputs, outputs, 3, model, stride=stride)
-        self.bn1 = norm2d(outputs, model)
-        self.act1 = activation(model)
-        self.conv2 = conv2d(outputs, outputs, 3, model)
-        self.bn2 = norm2d(outputs, model)
+        self._make_branch(inputs, outputs, stride, model)
         self.dropout = nn.Dropout2d(model.dropout2d) if model.dropout2d else None
         self.downsample = (
             nn.Sequential(conv2d(inputs, outputs, 1, model, stride=stride), norm2d(outputs, model))
             if stride != 1 or inputs != outputs
             else None
         )
-        self.crop = CentreCrop() if model.padding == "valid" else None
+        self.add = Add()
         self.relu = nn.ReLU(inplace=True)
+
+    def _make_branch(self, inputs: int, outputs: int, stride: int, model: ModelConfig) -> None:
+        raise NotImplementedError
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Return what is to be added to the shortcut."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, H / stride, W / stride), less the border without padding, of (N, inputs, H, W)."""
-        branch = self.act1(self.bn1(self.conv1(x)))
-        branch = self.bn2(self.conv2(branch))
+        branch = self.branch(x)
         if self.dropout is not None:
             branch = self.dropout(branch)
-        skip = x if self.downsample is None else self.downsample(x)
-        if self.crop is not None:
-            skip = self.crop(skip, branch)
-        out: Tensor = self.relu(branch + skip)
+        skipped = x if self.downsample is None else self.downsample(x)
+        out: Tensor = self.relu(self.add(branch, skipped))
+        return out
+
+
+class BasicBlock(Residual):
+    """Two 3×3 convolutions whose result is added to the block's input."""
+
+    def _make_branch(self, inputs: int, outputs: int, stride: int, model: ModelConfig) -> None:
+        self.conv1 = conv2d(inputs, outputs, 3, model, stride=stride)
+        self.bn1 = norm2d(outputs, model)
+        self.act1 = activation(model)
+        self.conv2 = conv2d(outputs, outputs, 3, model)
+        self.bn2 = norm2d(outputs, model)
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Return what is to be added to the shortcut."""
+        out: Tensor = self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x)))))
+        return out
+
+
+class Bottleneck(Residual):
+    """A 3×3 convolution on a quarter of the maps, between two of 1×1 that narrow and widen.
+
+    The stride lies in the 3×3 convolution, as in torchvision ("ResNet v1.5").
+    """
+
+    def _make_branch(self, inputs: int, outputs: int, stride: int, model: ModelConfig) -> None:
+        width = outputs // 4
+        self.conv1 = conv2d(inputs, width, 1, model)
+        self.bn1 = norm2d(width, model)
+        self.act1 = activation(model)
+        self.conv2 = conv2d(width, width, 3, model, stride=stride)
+        self.bn2 = norm2d(width, model)
+        self.act2 = activation(model)
+        self.conv3 = conv2d(width, outputs, 1, model)
+        self.bn3 = norm2d(outputs, model)
+
+    def branch(self, x: Tensor) -> Tensor:
+        """Return what is to be added to the shortcut."""
+        x = self.act2(self.bn2(self.conv2(self.act1(self.bn1(self.conv1(x))))))
+        out: Tensor = self.bn3(self.conv3(x))
         return out
 
 
 class ResNet(Network):
     """A 7×7 stem, four stages of residual blocks at 1/4 to 1/32 of the image's size, and a linear classifier."""
 
-    def __init__(self, model: ModelConfig, classes: int, *, blocks: tuple[int, int, int, int]) -> None:
+    def __init__(self, model: ModelConfig, classes: int) -> None:
+        block, growth = (Bottleneck, 4) if model.arch in BOTTLENECKED else (BasicBlock, 1)
+        widths = tuple(growth * width for width in WIDTHS)
+        depths = DEPTHS[model.arch]
         stem = Stage("stem", "7×7 stem", ("conv1", "bn1", "act1", "maxpool"))
-        layers = (Stage(f"layer{n}", f"{width} maps", (f"layer{n}",)) for n, width in enumerate(WIDTHS, start=1))
-        super().__init__((stem, *layers, Stage("head", "Average and classifier", ("avgpool", "fc"))), head="fc")
+        layers = (Stage(f"layer{n}", f"{width} maps", (f"layer{n}",)) for n, width in enumerate(widths, start=1))
+        super().__init__(model, (stem, *layers, Stage("head", "Average and classifier", ("avgpool", "fc"))), head="fc")
         self.conv1 = conv2d(3, 64, 7, model, stride=2)
         self.bn1 = norm2d(64, model)
         self.act1 = activation(model)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=0 if model.padding == "valid" else 1)
-        self.layer1 = _layer(64, 64, blocks[0], 1, model)
-        self.layer2 = _layer(64, 128, blocks[1], 2, model)
-        self.layer3 = _layer(128, 256, blocks[2], 2, model)
-        self.layer4 = _layer(256, 512, blocks[3], 2, model)
+        self.maxpool = max_pool2d(model, stride=2)
+        inputs = 64
+        for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
+            first = block(inputs, width, 1 if number == 1 else 2, model)
+            others = (block(width, width, 1, model) for _ in range(depth - 1))
+            self.add_module(f"layer{number}", nn.Sequential(first, *others))
+            inputs = width
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(512, classes)
+        self.fc = nn.Linear(inputs, classes)
         initialise(self)
         if not model.batchnorm:
-            self._keep_variance(sum(blocks))
+            blocks = [each for each in self.modules() if isinstance(each, Residual)]
+            keep_variance([each.conv3 if isinstance(each, Bottleneck) else each.conv2 for each in blocks])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""
         x = self.maxpool(self.act1(self.bn1(self.conv1(x))))  # (N, 64, H / 4, W / 4)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))  # (N, 512, H / 32, W / 32)
+        for number in range(1, len(WIDTHS) + 1):
+            x = self.get_submodule(f"layer{number}")(x)  # at last (N, 512 or 2048, H / 32, W / 32)
         logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
         return logits
-
-    def _keep_variance(self, blocks: int) -> None:
-        # Without BatchNorm each sum would double the variance; so scaled, all blocks together triple it at most
-        # (Hanin & Rolnick, How to Start Training, 2018).
-        with torch.no_grad():
-            for module in self.modules():
-                if isinstance(module, BasicBlock):
-                    module.conv2.weight.div_(blocks**0.5)
-
-
-def _layer(inputs: int, outputs: int, blocks: int, stride: int, model: ModelConfig) -> nn.Sequential:
-    first = BasicBlock(inputs, outputs, stride, model)
-    return nn.Sequential(first, *(BasicBlock(outputs, outputs, 1, model) for _ in range(blocks - 1)))

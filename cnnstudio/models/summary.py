@@ -6,10 +6,14 @@ from math import prod
 from torch import nn
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.models.flow import Flow, Signal
+from cnnstudio.models.blocks import BasicConv2d
+from cnnstudio.models.flow import Flow, Passage, Signal
 from cnnstudio.models.network import Network
 
 _LARGEST_MINIMUM = 1 << 14
+_NO_MAPS = (nn.Linear, nn.Dropout)
+_IN_PLACE = frozenset({"ReLU", "ReLU6", "Hardswish", "Hardsigmoid", "Dropout", "Dropout2d"})
+"""Layers whose output takes the place of their input, or is not made at all where nothing is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +22,21 @@ class LayerRow:
 
     Attributes:
         name: Path in the network, the prefix of its keys.
-        type: Class in `torch.nn`, such as `Conv2d`.
+        type: Class in `torch.nn` or here, such as `Conv2d` or `Add`.
         detail: What sets it apart, such as `3×3, stride 2, same`.
         stage: Name of its stage.
+        block: Path of the residual block, inception module or auxiliary head that it lies in; its stage otherwise.
+        inputs: Names of the layers that it takes its input from; the first layer takes the image.
         output_shape: Of one image: (C, H, W) or (F,).
+        kernel: Height × width of its window; empty without one.
+        stride: Steps of the window; empty without one.
+        padding: `same`, `valid` or how a border is filled; empty without a window.
         parameters: Those not counted in a row before.
         flops: Floating-point operations for one image, two to a multiply-add; convolutions and Linear layers only.
         receptive_field: Side, in pixels, of the part of the image that one output depends on; the image's size after
             global pooling.
+        activation: Bytes of its output for one image in float32.
+        auxiliary: Whether it belongs to a head that is there for training only.
         frozen: Whether its stage does not learn.
         note: What happened to it, such as `1000 → 6 classes`.
     """
@@ -34,10 +45,17 @@ class LayerRow:
     type: str
     detail: str
     stage: str
+    block: str
+    inputs: tuple[str, ...]
     output_shape: tuple[int, ...]
+    kernel: str
+    stride: str
+    padding: str
     parameters: int
     flops: int
     receptive_field: int
+    activation: int
+    auxiliary: bool
     frozen: bool
     note: str
 
@@ -62,7 +80,9 @@ class Summary:
         image_size: Side of the square input in pixels.
         parameters: Of all layers.
         trainable: Of the layers that learn.
-        flops: For one image.
+        auxiliary: Of the auxiliary heads, which are there for training only.
+        flops: For one image, without auxiliary heads.
+        activation: Bytes of all outputs for one image in float32, as they are kept for the backward pass.
         minimum_size: Side of the smallest square input that the network can take.
         stages: From the input to the head.
     """
@@ -71,7 +91,9 @@ class Summary:
     image_size: int
     parameters: int
     trainable: int
+    auxiliary: int
     flops: int
+    activation: int
     minimum_size: int
     stages: tuple[StageRow, ...]
 
@@ -84,34 +106,17 @@ def summarise(network: Network, *, image_size: int) -> Summary:
     """
     flow = Flow(network)
     minimum = _minimum_size(flow)
-    _check(network, image_size, minimum, "this network")
+    _check(flow, network, image_size, minimum, "this network")
     parameters = {id(each): each.numel() for each in network.parameters()}
-    stage_of = {path: stage.name for stage in network.stages for path in stage.modules}
-    rows: list[LayerRow] = []
-    for name, module, signal in flow.layers(image_size):
-        if isinstance(module, nn.Identity):
-            continue
-        stage = next(stage for path, stage in stage_of.items() if f"{name}.".startswith(f"{path}."))
-        rows.append(
-            LayerRow(
-                name=name,
-                type=_type(module),
-                detail=_detail(module),
-                stage=stage,
-                output_shape=signal.shape[1:],
-                parameters=sum(parameters.pop(id(each), 0) for each in module.parameters()),
-                flops=_flops(module, signal),
-                receptive_field=signal.field,
-                frozen=stage in network.frozen_stages,
-                note=network.notes.get(name, ""),
-            )
-        )
+    rows = tuple(_row(network, passage, parameters) for passage in flow.layers(image_size))
     return Summary(
-        rows=tuple(rows),
+        rows=rows,
         image_size=image_size,
         parameters=sum(each.numel() for each in network.parameters()),
         trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
-        flops=sum(row.flops for row in rows),
+        auxiliary=sum(row.parameters for row in rows if row.auxiliary),
+        flops=sum(row.flops for row in rows if not row.auxiliary),
+        activation=sum(row.activation for row in rows if row.type not in _IN_PLACE),
         minimum_size=minimum,
         stages=_stage_rows(network, rows),
     )
@@ -133,7 +138,8 @@ def check_image_size(network: Network, image_size: int, title: str) -> None:
     Raises:
         InputError: They are not; the smallest legal size is named.
     """
-    _check(network, image_size, minimum_size(network), title)
+    flow = Flow(network)
+    _check(flow, network, image_size, _minimum_size(flow), title)
 
 
 def watchable(network: Network) -> tuple[str, ...]:
@@ -143,11 +149,14 @@ def watchable(network: Network) -> tuple[str, ...]:
     """
     paths: list[str] = []
     for stage in network.stages:
-        for path in stage.modules:
+        modules = [path for path in stage.modules if path not in network.aux]  # which answer in training only
+        for path in modules:
             layers = network.get_submodule(path).named_modules(prefix=path)
             paths += [name for name, module in layers if isinstance(module, nn.Conv2d)]
-        if stage is not network.stages[-1] and stage.modules[-1] not in paths:
-            paths.append(stage.modules[-1])
+        if stage is not network.stages[-1] and isinstance(network.get_submodule(modules[-1]), _NO_MAPS):
+            continue
+        if stage is not network.stages[-1] and modules[-1] not in paths:
+            paths.append(modules[-1])
     return tuple(paths)
 
 
@@ -163,26 +172,69 @@ def _minimum_size(flow: Flow) -> int:
     return legal
 
 
-def _check(network: Network, image_size: int, minimum: int, title: str) -> None:
+def _check(flow: Flow, network: Network, image_size: int, minimum: int, title: str) -> None:
     if image_size >= minimum:
         return
-    unpadded = any(isinstance(each, nn.Conv2d) and _unpadded(each) for each in network.modules())
+    remedies = [f"set it to {minimum} or more"]
+    if network.model.padding == "valid":
+        remedies.append("set model.padding=same")
+    if network.aux:
+        flow.with_auxiliary(False)
+        if flow.accepts(image_size):
+            remedies.append("set model.aux=0")
+        flow.with_auxiliary(True)
     raise InputError(
         f"{image_size} pixels are too few for {title} with these switches",
         where="data.image_size",
-        remedy=f"set it to {minimum} or more" + (", or set model.padding=same" if unpadded else ""),
+        remedy=", or ".join(remedies),
     )
 
 
-def _stage_rows(network: Network, rows: list[LayerRow]) -> tuple[StageRow, ...]:
+def _row(network: Network, passage: Passage, parameters: dict[int, int]) -> LayerRow:
+    name, module, signal = passage.path, passage.module, passage.output
+    stage = network.stage_of(name).name
+    windowed = isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+    return LayerRow(
+        name=name,
+        type=_type(module),
+        detail=_detail(module),
+        stage=stage,
+        block=_block(network, name) or stage,
+        inputs=passage.inputs,
+        output_shape=signal.shape[1:],
+        kernel=_sides(module.kernel_size) if windowed else "",
+        stride=str(_first(module.stride)) if windowed else "",
+        padding=_padding(module) if windowed else "",
+        parameters=sum(parameters.pop(id(each), 0) for each in module.parameters()),
+        flops=_flops(module, signal),
+        receptive_field=signal.field,
+        activation=4 * prod(signal.shape[1:]),
+        auxiliary=name.partition(".")[0] in network.aux,
+        frozen=stage in network.frozen_stages,
+        note=network.notes.get(name, ""),
+    )
+
+
+def _block(network: Network, name: str) -> str:
+    """Return the outermost module with parts of its own making that holds a layer; empty if there is none."""
+    parts = name.split(".")
+    for length in range(1, len(parts)):
+        path = ".".join(parts[:length])
+        if not isinstance(network.get_submodule(path), nn.Sequential | BasicConv2d):
+            return path
+    return ""
+
+
+def _stage_rows(network: Network, rows: tuple[LayerRow, ...]) -> tuple[StageRow, ...]:
     stages = []
     for stage in network.stages:
         inside = [row for row in rows if row.stage == stage.name]
+        handed_on = [row for row in inside if not row.auxiliary][-1]
         stages.append(
             StageRow(
                 name=stage.name,
                 title=stage.title,
-                output_shape=inside[-1].output_shape,
+                output_shape=handed_on.output_shape,
                 parameters=sum(row.parameters for row in inside),
                 frozen=stage.name in network.frozen_stages,
             )
@@ -205,10 +257,14 @@ def _type(module: nn.Module) -> str:
 
 def _detail(module: nn.Module) -> str:
     match module:
-        case nn.Conv2d():
-            return _window(module) + _padding(module)
-        case nn.MaxPool2d():
-            return _window(module)
+        case nn.Conv2d() | nn.MaxPool2d() | nn.AvgPool2d():
+            depthwise = isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
+            stride = _first(module.stride)
+            padding = _padding(module) if isinstance(module, nn.Conv2d) else ""
+            parts = (f"stride {stride}" if stride > 1 else "", padding)
+            return (
+                _sides(module.kernel_size) + " depthwise" * depthwise + "".join(f", {part}" for part in parts if part)
+            )
         case nn.Linear():
             return f"{module.in_features:,} → {module.out_features:,}"
         case nn.Dropout() | nn.Dropout2d():
@@ -216,19 +272,20 @@ def _detail(module: nn.Module) -> str:
     return ""
 
 
-def _window(module: nn.Conv2d | nn.MaxPool2d) -> str:
-    kernel, stride = (each if isinstance(each, int) else each[0] for each in (module.kernel_size, module.stride))
-    depthwise = isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1
-    return f"{kernel}×{kernel}" + (" depthwise" if depthwise else "") + (f", stride {stride}" if stride > 1 else "")
+def _sides(kernel: int | tuple[int, ...]) -> str:
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    return f"{height}×{width}"
 
 
-def _padding(module: nn.Conv2d) -> str:
-    if module.kernel_size == (1, 1):
+def _first(value: int | tuple[int, ...]) -> int:
+    return value if isinstance(value, int) else value[0]
+
+
+def _padding(module: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) -> str:
+    if module.kernel_size in {1, (1, 1)}:
         return ""
-    if _unpadded(module):
-        return ", valid"
-    return ", same" if module.padding_mode == "zeros" else f", {module.padding_mode}"
-
-
-def _unpadded(module: nn.Conv2d) -> bool:
-    return module.kernel_size != (1, 1) and module.padding == (0, 0)
+    padding = module.padding if isinstance(module.padding, tuple) else (module.padding,)
+    # A subclass with its own idea of `same` pads in its forward pass; its attribute tells as well.
+    if not any(padding):
+        return "valid"
+    return module.padding_mode if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros" else "same"
