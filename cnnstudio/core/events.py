@@ -53,6 +53,9 @@ class RunStarted(_Scalar):
         parameters: Number of parameters.
         trainable: Number of parameters that learn in the first phase.
         weights: Where the initial weights come from, in words.
+        weights_loaded: How many pretrained tensors the network took.
+        weights_missing: Keys of the network for which there was none: these start at random.
+        weights_skipped: Keys that the network had no use for, such as those of the replaced last layer.
     """
 
     event: Literal["run_started"] = "run_started"
@@ -69,6 +72,9 @@ class RunStarted(_Scalar):
     parameters: int
     trainable: int
     weights: str
+    weights_loaded: int = 0
+    weights_missing: tuple[str, ...] = ()
+    weights_skipped: tuple[str, ...] = ()
 
 
 class Phase(_Scalar):
@@ -94,6 +100,7 @@ class StepEnded(_Scalar):
         accuracy: Training accuracy over the same steps.
         lr: Learning rate of the head.
         images_per_second: Over the same steps.
+        aux_losses: Mean training loss of each auxiliary head over the same steps, by its path.
     """
 
     event: Literal["step"] = "step"
@@ -103,6 +110,7 @@ class StepEnded(_Scalar):
     accuracy: float
     lr: float
     images_per_second: float
+    aux_losses: dict[str, float] = {}
 
 
 class EpochEnded(_Scalar):

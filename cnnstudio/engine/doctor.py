@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import psutil
 import torch
 
-from cnnstudio.core.config import ComputeConfig, ModelConfig
+from cnnstudio.core.config import ComputeConfig, Config, ModelConfig, TransferConfig
 from cnnstudio.engine.checkpoint import versions
 from cnnstudio.engine.device import device_name, devices, physical_cores, resolve
 from cnnstudio.models import registry
-from cnnstudio.models.weights import load_pretrained
+from cnnstudio.models.weights import load_state, locate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,10 @@ def _device(device: torch.device) -> Finding:
 
 
 def _weights() -> Finding:
-    name = "efficientnet_lite0"
-    network = registry.build(ModelConfig(arch=name), classes=1000)
+    config = Config(model=ModelConfig(arch="efficientnet_lite0"), transfer=TransferConfig(mode="finetune"))
     try:
-        return Finding("weights", True, load_pretrained(network, name).sentence())
+        file = locate(config)
+        network = registry.build(config.model, classes=1000)
+        return Finding("weights", True, load_state(network, file.read(), file.words).sentence())
     except (OSError, ValueError, ImportError) as error:
         return Finding("weights", False, str(error))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,12 @@ from cnnstudio.data.cache import ImageStore, read_catalog
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
-from cnnstudio.engine.schedule import peak_lr, training_phases
+from cnnstudio.engine.schedule import lr_decay, make_optimizer, peak_lr, training_phases
 from cnnstudio.models import registry
 from cnnstudio.models.create import create, outline
 from cnnstudio.models.network import Network
 from cnnstudio.models.summary import check_image_size
+from cnnstudio.models.weights import LoadReport, fetch, locate, wanted
 
 _TICK = 0.1  # seconds between two reports of progress
 
@@ -38,7 +40,7 @@ class Prepared:
         compute: Where and how to compute.
         mean: `(3, 1, 1)` on the device, subtracted from images in [0, 1].
         std: `(3, 1, 1)` on the device, divided by.
-        weights: Where the initial weights come from, in words.
+        loaded: What became of the pretrained weights, where there are any.
     """
 
     config: Config
@@ -48,7 +50,18 @@ class Prepared:
     compute: Compute
     mean: Tensor
     std: Tensor
-    weights: str
+    loaded: LoadReport | None
+
+    def weights_told(self) -> dict[str, Any]:
+        """Return what `RunStarted` says of the initial weights."""
+        if self.loaded is None:
+            return {"weights": "random initial weights"}
+        return {
+            "weights": self.loaded.sentence(),
+            "weights_loaded": len(self.loaded.loaded),
+            "weights_missing": self.loaded.missing,
+            "weights_skipped": self.loaded.skipped,
+        }
 
 
 def prepare(config: Config, report: Callable[[Phase], None], control: Control) -> Prepared:
@@ -69,7 +82,13 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
     catalog = scan(Path(config.data.folder))
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-    check_image_size(outline(config, len(catalog.classes)), side, card.title)
+    planned = outline(config, len(catalog.classes))
+    check_image_size(planned, side, card.title)
+    for phase in training_phases(config):
+        planned.freeze(phase.train_last)
+        make_optimizer(planned, config, phase)  # refuses stages that do not exist, and a run that learns nothing
+    if wanted(config):
+        _have_weights(config, report, control)
     store = _read(catalog, side, report, control)
     division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
     report(Phase(text=f"Building {card.title}"))
@@ -82,8 +101,26 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
         torch.tensor(values, device=compute.device).view(3, 1, 1)
         for values in (card.preprocessing.mean, card.preprocessing.std)
     )
-    weights = loaded.sentence() if loaded else "random initial weights"
-    return Prepared(_resolved(config, side, compute), store, division, network, compute, mean, std, weights)
+    return Prepared(_resolved(config, side, compute), store, division, network, compute, mean, std, loaded)
+
+
+def _have_weights(config: Config, report: Callable[[Phase], None], control: Control) -> None:
+    """Download the pretrained weights if they are not on this machine."""
+    reported = -math.inf
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal reported
+        if time.monotonic() - reported >= _TICK or done == total:
+            reported = time.monotonic()
+            text = f"Downloading weights, {done / 1e6:,.0f}" + (f" of {total / 1e6:,.0f} MB" if total else " MB")
+            report(Phase(text=text, done=done / total if total else None))
+
+    def cancelled() -> bool:
+        control.check()
+        return False
+
+    fetch(config, progress, cancelled)
+    locate(config)
 
 
 def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control: Control) -> ImageStore:
@@ -103,9 +140,13 @@ def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control:
 
 def _resolved(config: Config, side: int, compute: Compute) -> Config:
     layout = "channels_last" if compute.memory_format == torch.channels_last else "contiguous"
-    resolved = {
+    model = registry.resolved(config.model)
+    resolved: dict[str, object] = {
         "data.folder": str(Path(config.data.folder).absolute()),
         "data.image_size": side,
+        "model.batchnorm": model.batchnorm,
+        "model.head": model.head,
+        "transfer.lr_decay": lr_decay(config),
         "train.lr": peak_lr(config),
         "compute.device": str(compute.device),
         "compute.precision": compute.precision,

@@ -1,16 +1,17 @@
 """How fast the network learns when: the phases of a run, its optimizer and its learning-rate schedule."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import torch
-from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from cnnstudio.core.config import Config, TransferMode
 from cnnstudio.core.config import Optimizer as OptimizerName
-from cnnstudio.core.errors import InputError
+from cnnstudio.core.errors import InputError, did_you_mean
+from cnnstudio.models.network import Network
 
 # Peak learning rates for batches of 32, chosen by trying on small image folders.
 _PEAK: Final[dict[OptimizerName, dict[TransferMode, float]]] = {
@@ -18,6 +19,7 @@ _PEAK: Final[dict[OptimizerName, dict[TransferMode, float]]] = {
     "sgd": {"scratch": 5e-2, "freeze": 1e-1, "finetune": 1e-2, "freeze_then_finetune": 1e-1},
 }
 _FINETUNE_SHARE: Final = 0.1  # after the head has learnt, all stages together take smaller steps
+_DISCRIMINATIVE: Final = 0.7  # from stage to stage after a frozen phase; Howard & Ruder's 1 / 2.6 is for fewer stages
 _RISING: Final = 0.25  # of the steps of a cycle
 _SHORTEST_CYCLE: Final = 5  # with fewer steps the rise is not even one long, and OneCycleLR divides by its length
 _DECAY: Final[dict[OptimizerName, float]] = {"adamw": 1e-2, "sgd": 5e-4}
@@ -31,13 +33,15 @@ class TrainingPhase:
         title: In words, for the status bar and the chart.
         epochs: How many.
         train_last: How many stages learn, counted from the head; None for all.
-        lr: Peak learning rate.
+        lr: Peak learning rate of the head.
+        lr_decay: Learning rate of a stage as a share of the next one's, from the head to the input.
     """
 
     title: str
     epochs: int
     train_last: int | None
     lr: float
+    lr_decay: float = 1.0
 
 
 def training_phases(config: Config) -> tuple[TrainingPhase, ...]:
@@ -47,12 +51,12 @@ def training_phases(config: Config) -> tuple[TrainingPhase, ...]:
         InputError: Two phases do not fit into one epoch.
     """
     epochs, last = config.train.epochs, config.transfer.train_last
-    lr = peak_lr(config)
+    lr, decay = peak_lr(config), lr_decay(config)
     match config.transfer.mode:
         case "scratch" | "finetune":
-            return (TrainingPhase("all layers", epochs, None, lr),)
+            return (TrainingPhase("all layers", epochs, None, lr, decay),)
         case "freeze":
-            return (TrainingPhase(_frozen_title(last), epochs, last, lr),)
+            return (TrainingPhase(_frozen_title(last), epochs, last, lr, decay),)
         case "freeze_then_finetune":
             if epochs < 2:
                 raise InputError(
@@ -63,7 +67,7 @@ def training_phases(config: Config) -> tuple[TrainingPhase, ...]:
             first = max(1, epochs // 4)
             return (
                 TrainingPhase(_frozen_title(last), first, last, lr),
-                TrainingPhase("all layers", epochs - first, None, lr * _FINETUNE_SHARE),
+                TrainingPhase("all layers", epochs - first, None, lr * _FINETUNE_SHARE, decay),
             )
 
 
@@ -74,23 +78,72 @@ def peak_lr(config: Config) -> float:
     return _PEAK[config.train.optimizer][config.transfer.mode]
 
 
-def make_optimizer(network: nn.Module, name: OptimizerName, *, lr: float) -> Optimizer:
-    """Return an optimizer over all that learns; biases and BatchNorm's γ and β are not decayed (He et al., 2019)."""
-    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [each for each in learning if each.ndim > 1], "weight_decay": _DECAY[name]},
-        {"params": [each for each in learning if each.ndim <= 1], "weight_decay": 0.0},
-    ]
+def lr_decay(config: Config) -> float:
+    """Return the learning rate of a stage as a share of the next one's, resolving `auto`."""
+    if config.transfer.lr_decay != "auto":
+        return config.transfer.lr_decay
+    return _DISCRIMINATIVE if config.transfer.mode == "freeze_then_finetune" else 1.0
+
+
+def lr_multipliers(stages: Sequence[str], decay: float, chosen: Mapping[str, float]) -> dict[str, float]:
+    """Return what the peak learning rate is multiplied with for each stage.
+
+    Args:
+        stages: Names from the input to the head.
+        decay: From a stage to the one before it; the head has 1.
+        chosen: Values that hold instead.
+
+    Raises:
+        InputError: There is no stage of a name that was chosen.
+    """
+    for name in chosen:
+        if name not in stages:
+            remedy = did_you_mean(name, stages)
+            raise InputError(f"there is no stage {name}", where="transfer.lr_multipliers", remedy=remedy)
+    last = len(stages) - 1
+    return {name: chosen.get(name, decay ** (last - index)) for index, name in enumerate(stages)}
+
+
+def make_optimizer(network: Network, config: Config, phase: TrainingPhase) -> Optimizer:
+    """Return an optimizer over all that learns, the head's parameters first.
+
+    Biases and BatchNorm's γ and β are not decayed (He et al., 2019); each stage has its own learning rate.
+
+    Raises:
+        InputError: Nothing learns, or a multiplier is for a stage that does not exist.
+    """
+    name = config.train.optimizer
+    names = [stage.name for stage in network.stages]
+    multipliers = lr_multipliers(names, phase.lr_decay, config.transfer.lr_multipliers)
+    groups: list[dict[str, Any]] = []
+    for stage in reversed(network.stages):
+        paths = [network.get_submodule(path) for path in stage.modules]
+        learning = [each for module in paths for each in module.parameters() if each.requires_grad]
+        for decayed in (True, False):
+            group = [each for each in learning if (each.ndim > 1) == decayed]
+            if group and multipliers[stage.name]:
+                lr = phase.lr * multipliers[stage.name]
+                groups.append({"params": group, "lr": lr, "weight_decay": _DECAY[name] if decayed else 0.0})
+    if not groups:
+        raise InputError(
+            "nothing learns: the learning rate of every stage that is not frozen is multiplied with 0",
+            where="transfer.lr_multipliers",
+            remedy="give a stage more than 0, or let more stages learn with transfer.train_last",
+        )
     if name == "sgd":
-        return SGD(groups, lr=lr, momentum=0.9, nesterov=True)
-    return AdamW(groups, lr=lr)
+        return SGD(groups, momentum=0.9, nesterov=True)
+    return AdamW(groups)
 
 
-def make_schedule(optimizer: Optimizer, config: Config, *, lr: float, steps: int) -> LRScheduler:
-    """Return the schedule over `steps` optimizer steps; one-cycle as in Smith and Topin (2018)."""
+def make_schedule(optimizer: Optimizer, config: Config, *, steps: int) -> LRScheduler:
+    """Return the schedule over `steps` optimizer steps; one-cycle as in Smith and Topin (2018).
+
+    The learning rates that the optimizer has are the highest of the schedule.
+    """
     if config.train.schedule == "constant" or steps < _SHORTEST_CYCLE:
         return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0, total_iters=0)
-    return OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=_RISING)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps, pct_start=_RISING)
 
 
 def _frozen_title(train_last: int) -> str:

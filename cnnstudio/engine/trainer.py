@@ -29,6 +29,7 @@ from cnnstudio.data.augment import Augmentation
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.checkpoint import RunFolder, check_free
 from cnnstudio.engine.device import arithmetic
+from cnnstudio.engine.losses import losses
 from cnnstudio.engine.metrics import Averages, Running
 from cnnstudio.engine.prepare import Prepared, prepare
 from cnnstudio.engine.preview import Preview
@@ -136,8 +137,8 @@ class _Run:
         for phase in training_phases(self._config):
             self._network.freeze(phase.train_last)
             steps = len(self._batches(self._train))
-            optimizer = make_optimizer(self._network, self._config.train.optimizer, lr=phase.lr)
-            schedule = make_schedule(optimizer, self._config, lr=phase.lr, steps=steps * phase.epochs)
+            optimizer = make_optimizer(self._network, self._config, phase)
+            schedule = make_schedule(optimizer, self._config, steps=steps * phase.epochs)
             for epoch in range(first, first + phase.epochs):
                 self._one_epoch(epoch, phase, optimizer, schedule)
             first += phase.epochs
@@ -184,7 +185,7 @@ class _Run:
             side = self._pixels.shape[1]
             augment = Augmentation(len(self._pixels), side, seed=config.train.seed, epoch=epoch)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
-        whole, recent = Running(device), Running(device)
+        whole, recent = (Running(device, self._network.listening) for _ in range(2))
         seconds = since = 0.0
         for number, indices in enumerate(batches, start=1):
             self._between_steps()
@@ -193,15 +194,14 @@ class _Run:
             labels = self._labels[indices].to(device)
             images = self._compute.images(pixels, self._prepared.mean, self._prepared.std)  # (B, 3, S, S)
             with self._compute.autocast():
-                logits = self._network(images)  # (B, classes)
-                loss = functional.cross_entropy(logits, labels, label_smoothing=config.train.label_smoothing)
+                found = losses(self._network(images), labels, config)  # of logits (B, classes)
             optimizer.zero_grad(set_to_none=True)
-            self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self._scaler.scale(found.total).backward()  # type: ignore[no-untyped-call]
             self._scaler.step(optimizer)
             self._scaler.update()
             schedule.step()
-            whole.add(loss, logits, labels)
-            recent.add(loss, logits, labels)
+            whole.add(found.main, found.logits, labels, found.aux)
+            recent.add(found.main, found.logits, labels, found.aux)
             self._step += 1
             if number % every == 0 or number == len(batches):
                 means = _finite(recent.take(), self._step)  # the only wait for the device
@@ -216,6 +216,7 @@ class _Run:
                         accuracy=means.accuracy,
                         lr=float(schedule.get_last_lr()[0]),
                         images_per_second=means.images / max(since, 1e-9),
+                        aux_losses=dict(means.aux),
                     )
                 )
                 since = 0.0
@@ -270,7 +271,7 @@ class _Run:
             steps_per_epoch=len(self._batches(self._train)),
             parameters=sum(each.numel() for each in network.parameters()),
             trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
-            weights=self._prepared.weights,
+            **self._prepared.weights_told(),
         )
 
     def _checkpoint(

@@ -38,8 +38,7 @@ class Compact(Network):
         features, stages = recipe(DEPTHS[: model.depth], widths, model.kernel, model)
         convolutional, connected = model.head == "convolutional", model.head == "fully_connected"
         paths = ("classifier", "avgpool") if convolutional else ("avgpool", "classifier")
-        title = "Classifier and average" if convolutional else "Average and classifier"
-        head = Stage("head", "Fully connected" if connected else title, paths)
+        head = Stage("head", "Classifier", paths)
         super().__init__(model, (*stages, head), head="classifier.3" if connected else "classifier")
         self.convolutional = convolutional
         self.features = features

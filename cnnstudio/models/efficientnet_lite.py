@@ -109,7 +109,7 @@ class EfficientNetLite(Network):
             "1×1 to 1,280 maps",
         )
         stages = [Stage(_stage_name(i), title, (f"features.{i}",)) for i, title in enumerate(titles)]
-        stages.append(Stage("head", "Average and classifier", ("avgpool", "classifier")))
+        stages.append(Stage("head", "Classifier", ("avgpool", "classifier")))
         super().__init__(model, tuple(stages), head="classifier.1")
         groups: list[nn.Module] = [_conv_norm(3, STEM_WIDTH, 3, model, stride=2, act=True)]
         channels, count, total = STEM_WIDTH, 0, sum(each.repeats for each in BLOCKS)

@@ -1,4 +1,7 @@
-"""GoogLeNet, the first Inception network (Szegedy et al., Going Deeper with Convolutions, 2015), with torchvision's keys."""
+"""GoogLeNet, the first Inception network (Szegedy et al., Going Deeper with Convolutions, 2015).
+
+Keys are torchvision's: `conv1.conv` to `fc`.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -78,7 +81,7 @@ class GoogLeNet(Network):
         stem = Stage("stem", "7×7 stem", ("conv1", "maxpool1"))
         second = Stage("conv2", "1×1 and 3×3", ("conv2", "conv3", "maxpool2"))
         groups = [_stage(number, aux) for number in (3, 4, 5)]
-        head = Stage("head", "Average and classifier", ("avgpool", "dropout", "fc"))
+        head = Stage("head", "Classifier", ("avgpool", "dropout", "fc"))
         super().__init__(model, (stem, second, *groups, head), head="fc", aux=aux)
         self.conv1 = BasicConv2d(3, 64, 7, model, stride=2)
         self.maxpool1 = _halve(3)

@@ -167,7 +167,7 @@ class InceptionV3(Network):
             Stage("mixed5", "3 modules, 5×5", ("Mixed_5b", "Mixed_5c", "Mixed_5d")),
             Stage("mixed6", "5 modules, 1×7 and 7×1", (*sixth[:-1], *_before(sixth[-1], aux))),
             Stage("mixed7", "3 modules, 1×3 and 3×1", ("Mixed_7a", "Mixed_7b", "Mixed_7c")),
-            Stage("head", "Average and classifier", ("avgpool", "dropout", "fc")),
+            Stage("head", "Classifier", ("avgpool", "dropout", "fc")),
         )
         super().__init__(model, stages, head="fc", aux=aux)
         self.Conv2d_1a_3x3 = BasicConv2d(3, 32, 3, model, stride=2, padded=False)

@@ -61,7 +61,7 @@ HIDDEN = {"mobilenet_v3_large": 1280, "mobilenet_v3_small": 1024}
 
 
 def mobilenet_v3(model: ModelConfig, classes: int) -> Network:
-    """Build MobileNetV3 with random weights; the counterpart of `torchvision.models.mobilenet_v3_large` and `_small`."""
+    """Build MobileNetV3 with random weights; the counterpart of `torchvision.models.mobilenet_v3_large`."""
     return MobileNetV3(model, classes)
 
 
@@ -168,7 +168,7 @@ def _stages(blocks: tuple[Bneck, ...]) -> tuple[Stage, ...]:
     return (
         *stages,
         Stage("top", f"1×1 to {width} maps", (top,)),
-        Stage("hidden", "Average and features", ("avgpool", *hidden)),
+        Stage("hidden", "Features", ("avgpool", *hidden)),
         Stage("head", "Classifier", ("classifier.3",)),
     )
 

@@ -38,7 +38,7 @@ class NiN(Network):
             paths = tuple(f"features.{position}" for position in range(start, len(features)))
             stages.append(Stage(f"mlpconv{number}", f"{width} maps, {kernel}×{kernel}", paths))
             channels = width
-        stages.append(Stage("head", "1×1 to classes, average", ("dropout", "classifier", "avgpool")))
+        stages.append(Stage("head", "Classifier", ("dropout", "classifier", "avgpool")))
         super().__init__(model, tuple(stages), head="classifier")
         self.features = nn.Sequential(*features)
         self.dropout = nn.Dropout(DROPOUT)

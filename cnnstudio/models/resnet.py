@@ -43,6 +43,11 @@ class Residual(nn.Module):
         """Return what is to be added to the shortcut."""
         raise NotImplementedError
 
+    @property
+    def last(self) -> nn.Conv2d:
+        """The convolution that ends the branch."""
+        return [each for each in self.children() if isinstance(each, nn.Conv2d)][-1]
+
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, outputs, H / stride, W / stride), less the border without padding, of (N, inputs, H, W)."""
         branch = self.branch(x)
@@ -102,7 +107,7 @@ class ResNet(Network):
         depths = DEPTHS[model.arch]
         stem = Stage("stem", "7×7 stem", ("conv1", "bn1", "act1", "maxpool"))
         layers = (Stage(f"layer{n}", f"{width} maps", (f"layer{n}",)) for n, width in enumerate(widths, start=1))
-        super().__init__(model, (stem, *layers, Stage("head", "Average and classifier", ("avgpool", "fc"))), head="fc")
+        super().__init__(model, (stem, *layers, Stage("head", "Classifier", ("avgpool", "fc"))), head="fc")
         self.conv1 = conv2d(3, 64, 7, model, stride=2)
         self.bn1 = norm2d(64, model)
         self.act1 = activation(model)
@@ -117,8 +122,7 @@ class ResNet(Network):
         self.fc = nn.Linear(inputs, classes)
         initialise(self)
         if not model.batchnorm:
-            blocks = [each for each in self.modules() if isinstance(each, Residual)]
-            keep_variance([each.conv3 if isinstance(each, Bottleneck) else each.conv2 for each in blocks])
+            keep_variance([each.last for each in self.modules() if isinstance(each, Residual)])
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""

@@ -193,7 +193,7 @@ def _check(flow: Flow, network: Network, image_size: int, minimum: int, title: s
 def _row(network: Network, passage: Passage, parameters: dict[int, int]) -> LayerRow:
     name, module, signal = passage.path, passage.module, passage.output
     stage = network.stage_of(name).name
-    windowed = isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d)
+    window = module if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) else None
     return LayerRow(
         name=name,
         type=_type(module),
@@ -202,9 +202,9 @@ def _row(network: Network, passage: Passage, parameters: dict[int, int]) -> Laye
         block=_block(network, name) or stage,
         inputs=passage.inputs,
         output_shape=signal.shape[1:],
-        kernel=_sides(module.kernel_size) if windowed else "",
-        stride=str(_first(module.stride)) if windowed else "",
-        padding=_padding(module) if windowed else "",
+        kernel=_sides(window.kernel_size) if window else "",
+        stride=str(_first(window.stride)) if window else "",
+        padding=_padding(window) if window else "",
         parameters=sum(parameters.pop(id(each), 0) for each in module.parameters()),
         flops=_flops(module, signal),
         receptive_field=signal.field,

@@ -16,14 +16,13 @@ def replace_head(network: Network, classes: int) -> None:
     for path in network.last_layers:
         old = network.get_submodule(path)
         new: nn.Linear | nn.Conv2d
-        where = {"device": next(old.parameters()).device, "dtype": next(old.parameters()).dtype}
+        assert isinstance(old, nn.Linear | nn.Conv2d)
+        before, device, dtype = len(old.weight), old.weight.device, old.weight.dtype
         if isinstance(old, nn.Conv2d):
-            before = old.out_channels
-            new = nn.Conv2d(old.in_channels, classes, old.kernel_size, **where)  # type: ignore[arg-type]
+            assert old.kernel_size == (1, 1)
+            new = nn.Conv2d(old.in_channels, classes, 1, device=device, dtype=dtype)
         else:
-            assert isinstance(old, nn.Linear)
-            before = old.out_features
-            new = nn.Linear(old.in_features, classes, **where)
+            new = nn.Linear(old.in_features, classes, device=device, dtype=dtype)
         network.set_submodule(path, new.train(old.training))
         network.notes[path] = f"{before} → {classes} classes"
 

@@ -111,7 +111,7 @@ def _convolutional(classes: int) -> nn.Sequential:
 
 
 def _averaged_stage() -> tuple[Stage, ...]:
-    return (Stage("head", "Average and classifier", ("avgpool", "classifier")),)
+    return (Stage("head", "Classifier", ("avgpool", "classifier")),)
 
 
 def _classifier_stages(convolutional: bool) -> tuple[Stage, ...]:
