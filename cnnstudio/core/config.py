@@ -102,6 +102,13 @@ class TransferConfig(_Section):
     lr_decay: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
     lr_multipliers: dict[str, Annotated[float, Field(ge=0, le=10)]] = {}
 
+    @property
+    def lr_decay_resolved(self) -> float:
+        """`lr_decay` as a number; Howard & Ruder's 1 / 2.6 is for networks of fewer stages than ours."""
+        if self.lr_decay != "auto":
+            return self.lr_decay
+        return 0.7 if self.mode == "freeze_then_finetune" else 1.0
+
 
 class TrainConfig(_Section):
     """How long and how fast the network learns.

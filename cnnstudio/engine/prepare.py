@@ -18,7 +18,7 @@ from cnnstudio.data.cache import ImageStore, read_catalog
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
-from cnnstudio.engine.schedule import lr_decay, make_optimizer, peak_lr, training_phases
+from cnnstudio.engine.schedule import make_optimizer, peak_lr, training_phases
 from cnnstudio.models import registry
 from cnnstudio.models.create import create, outline
 from cnnstudio.models.network import Network
@@ -146,7 +146,7 @@ def _resolved(config: Config, side: int, compute: Compute) -> Config:
         "data.image_size": side,
         "model.batchnorm": model.batchnorm,
         "model.head": model.head,
-        "transfer.lr_decay": lr_decay(config),
+        "transfer.lr_decay": config.transfer.lr_decay_resolved,
         "train.lr": peak_lr(config),
         "compute.device": str(compute.device),
         "compute.precision": compute.precision,

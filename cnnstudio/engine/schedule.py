@@ -19,7 +19,6 @@ _PEAK: Final[dict[OptimizerName, dict[TransferMode, float]]] = {
     "sgd": {"scratch": 5e-2, "freeze": 1e-1, "finetune": 1e-2, "freeze_then_finetune": 1e-1},
 }
 _FINETUNE_SHARE: Final = 0.1  # after the head has learnt, all stages together take smaller steps
-_DISCRIMINATIVE: Final = 0.7  # from stage to stage after a frozen phase; Howard & Ruder's 1 / 2.6 is for fewer stages
 _RISING: Final = 0.25  # of the steps of a cycle
 _SHORTEST_CYCLE: Final = 5  # with fewer steps the rise is not even one long, and OneCycleLR divides by its length
 _DECAY: Final[dict[OptimizerName, float]] = {"adamw": 1e-2, "sgd": 5e-4}
@@ -51,7 +50,7 @@ def training_phases(config: Config) -> tuple[TrainingPhase, ...]:
         InputError: Two phases do not fit into one epoch.
     """
     epochs, last = config.train.epochs, config.transfer.train_last
-    lr, decay = peak_lr(config), lr_decay(config)
+    lr, decay = peak_lr(config), config.transfer.lr_decay_resolved
     match config.transfer.mode:
         case "scratch" | "finetune":
             return (TrainingPhase("all layers", epochs, None, lr, decay),)
@@ -76,13 +75,6 @@ def peak_lr(config: Config) -> float:
     if config.train.lr != "auto":
         return config.train.lr
     return _PEAK[config.train.optimizer][config.transfer.mode]
-
-
-def lr_decay(config: Config) -> float:
-    """Return the learning rate of a stage as a share of the next one's, resolving `auto`."""
-    if config.transfer.lr_decay != "auto":
-        return config.transfer.lr_decay
-    return _DISCRIMINATIVE if config.transfer.mode == "freeze_then_finetune" else 1.0
 
 
 def lr_multipliers(stages: Sequence[str], decay: float, chosen: Mapping[str, float]) -> dict[str, float]:

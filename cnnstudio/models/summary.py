@@ -25,39 +25,39 @@ class LayerRow:
         type: Class in `torch.nn` or here, such as `Conv2d` or `Add`.
         detail: What sets it apart, such as `3×3, stride 2, same`.
         stage: Name of its stage.
-        block: Path of the residual block, inception module or auxiliary head that it lies in; its stage otherwise.
-        inputs: Names of the layers that it takes its input from; the first layer takes the image.
         output_shape: Of one image: (C, H, W) or (F,).
-        kernel: Height × width of its window; empty without one.
-        stride: Steps of the window; empty without one.
-        padding: `same`, `valid` or how a border is filled; empty without a window.
         parameters: Those not counted in a row before.
         flops: Floating-point operations for one image, two to a multiply-add; convolutions and Linear layers only.
         receptive_field: Side, in pixels, of the part of the image that one output depends on; the image's size after
             global pooling.
-        activation: Bytes of its output for one image in float32.
-        auxiliary: Whether it belongs to a head that is there for training only.
         frozen: Whether its stage does not learn.
         note: What happened to it, such as `1000 → 6 classes`.
+        block: Path of the residual block, inception module or auxiliary head that it lies in; its stage otherwise.
+        inputs: Names of the layers that it takes its input from; the first layer takes the image.
+        kernel: Height × width of its window; empty without one.
+        stride: Steps of the window; empty without one.
+        padding: `same`, `valid` or how a border is filled; empty without a window.
+        activation: Bytes of its output for one image in float32.
+        auxiliary: Whether it belongs to a head that is there for training only.
     """
 
     name: str
     type: str
     detail: str
     stage: str
-    block: str
-    inputs: tuple[str, ...]
     output_shape: tuple[int, ...]
-    kernel: str
-    stride: str
-    padding: str
     parameters: int
     flops: int
     receptive_field: int
-    activation: int
-    auxiliary: bool
     frozen: bool
     note: str
+    block: str = ""
+    inputs: tuple[str, ...] = ()
+    kernel: str = ""
+    stride: str = ""
+    padding: str = ""
+    activation: int = 0
+    auxiliary: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +80,22 @@ class Summary:
         image_size: Side of the square input in pixels.
         parameters: Of all layers.
         trainable: Of the layers that learn.
-        auxiliary: Of the auxiliary heads, which are there for training only.
         flops: For one image, without auxiliary heads.
-        activation: Bytes of all outputs for one image in float32, as they are kept for the backward pass.
         minimum_size: Side of the smallest square input that the network can take.
         stages: From the input to the head.
+        auxiliary: Parameters of the auxiliary heads, which are there for training only.
+        activation: Bytes of all outputs for one image in float32, as they are kept for the backward pass.
     """
 
     rows: tuple[LayerRow, ...]
     image_size: int
     parameters: int
     trainable: int
-    auxiliary: int
     flops: int
-    activation: int
     minimum_size: int
     stages: tuple[StageRow, ...]
+    auxiliary: int = 0
+    activation: int = 0
 
 
 def summarise(network: Network, *, image_size: int) -> Summary:

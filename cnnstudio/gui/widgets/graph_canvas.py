@@ -7,9 +7,9 @@ from cnnstudio.gui.graph.blocks import Graph
 from cnnstudio.gui.graph.drawing import Drawing
 from cnnstudio.gui.graph.picture import Placed
 from cnnstudio.gui.graph.walk import step
-from cnnstudio.gui.widgets.graph_painter import chevron_of, rectf
+from cnnstudio.gui.widgets.graph_painter import chevron_of
 from cnnstudio.gui.widgets.graph_scene import GraphScene
-from cnnstudio.gui.widgets.graph_style import GraphStyle, detail_at
+from cnnstudio.gui.widgets.graph_style import GraphStyle, detail_at, rectf
 from cnnstudio.gui.widgets.graph_view import GraphView
 from cnnstudio.gui.widgets.graph_words import block_tip, layer_tip, spoken
 from cnnstudio.gui.words import counted

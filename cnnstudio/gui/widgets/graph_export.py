@@ -11,7 +11,7 @@ from PySide6.QtSvg import QSvgGenerator
 from cnnstudio.core.errors import InputError
 from cnnstudio.gui.graph.picture import Picture
 from cnnstudio.gui.widgets.graph_legend import entries_of, legend_height, paint_legend
-from cnnstudio.gui.widgets.graph_painter import paint_band, paint_block, paint_image, paint_line
+from cnnstudio.gui.widgets.graph_painter import paint_block, paint_ground
 from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle
 
 _MARGIN: Final = 16
@@ -43,6 +43,7 @@ class Sheet:
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         generator = QSvgGenerator()
         generator.setOutputDevice(buffer)
+        generator.setResolution(96)  # A unit is a pixel of a style sheet.
         generator.setSize(self.size)
         generator.setViewBox(QRect(0, 0, self.size.width(), self.size.height()))
         generator.setTitle("Network")
@@ -81,11 +82,7 @@ class Sheet:
         painter.fillRect(QRect(0, 0, self.size.width(), self.size.height()), QColor(style.tokens.card))
         painter.save()
         painter.translate(-bounds.x, -bounds.y)
-        for band in picture.bands:
-            paint_band(painter, band, style, Detail.ALL)
-        paint_image(painter, picture.image, self._image_words, style, Detail.ALL)
-        for line in picture.lines:
-            paint_line(painter, line, style)
+        paint_ground(painter, picture, self._image_words, style, Detail.ALL)
         for placed in picture.blocks:
             paint_block(painter, placed, style, Detail.ALL, hovered=False)
         painter.restore()

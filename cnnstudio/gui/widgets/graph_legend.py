@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from cnnstudio.gui.graph.blocks import Graph
 from cnnstudio.gui.graph.layers import Kind, kind_of
+from cnnstudio.gui.widgets.graph_inside import paint_kind
 from cnnstudio.gui.widgets.graph_style import GraphStyle
 
 _ROW, _MARK, _BETWEEN, _FONT = 20, 18, 16, 11
@@ -77,9 +78,7 @@ def _paint_mark(painter: QPainter, entry: Entry, centre: QPointF, style: GraphSt
     else:
         painter.setPen(Qt.PenStyle.NoPen)
         if isinstance(entry.mark, Kind):
-            pattern = Qt.BrushStyle.Dense4Pattern if entry.mark == Kind.DROPOUT else Qt.BrushStyle.SolidPattern
-            painter.setBrush(QBrush(style.kinds[entry.mark], pattern))
-            painter.drawRect(QRectF(centre.x() - 5, centre.y() - 4, 10, 8))
+            paint_kind(painter, QRectF(centre.x() - 5, centre.y() - 4, 10, 8), entry.mark, style)
         else:
             painter.setBrush(QColor(style.tokens.learning))
             painter.drawEllipse(centre, 3.5, 3.5)

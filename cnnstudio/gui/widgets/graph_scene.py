@@ -5,8 +5,8 @@ from PySide6.QtGui import QColor, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QGraphicsScene, QStyleOptionGraphicsItem, QWidget
 
 from cnnstudio.gui.graph.picture import Picture, Placed
-from cnnstudio.gui.widgets.graph_painter import paint_band, paint_block, paint_image, paint_line, rectf
-from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle
+from cnnstudio.gui.widgets.graph_painter import paint_block, paint_ground
+from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle, rectf
 
 _RING = 3.0  # from a block to the ring around it
 
@@ -85,11 +85,7 @@ class _GroundItem(QGraphicsItem):
     def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
         """Paint stages, image and lines."""
         style, detail = self._scene.style_of_graph, self._scene.detail
-        for band in self._picture.bands:
-            paint_band(painter, band, style, detail)
-        paint_image(painter, self._picture.image, self._scene.image_words, style, detail)
-        for line in self._picture.lines:
-            paint_line(painter, line, style)
+        paint_ground(painter, self._picture, self._scene.image_words, style, detail)
 
 
 class _BlockItem(QGraphicsItem):
@@ -132,10 +128,12 @@ class _RingItem(QGraphicsItem):
     def paint(self, painter: QPainter, _option: QStyleOptionGraphicsItem, _widget: QWidget | None = None) -> None:
         """Paint the ring."""
         if self.area is not None:
-            pen = QPen(QColor(self._scene.style_of_graph.tokens.accent), 2.5)
+            far = self._scene.detail <= Detail.NAMES
+            pen = QPen(QColor(self._scene.style_of_graph.tokens.accent), 1.5 if far else 2.5)
             pen.setCosmetic(True)
             painter.setPen(pen)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             outline = QPainterPath()
-            outline.addRoundedRect(self.area, 6, 6)
+            room = 6 if far else 0
+            outline.addRoundedRect(self.area.adjusted(-room, -room, room, room), 6, 6)
             painter.drawPath(outline)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 
 from cnnstudio.core.resources import resource
 from cnnstudio.gui.graph.layers import Kind
+from cnnstudio.gui.graph.shapes import Rect
 from cnnstudio.gui.theme import Tokens
 
 # Okabe and Ito's colours, darkened or lightened until they stand out from the ground. Their vermilion and sky blue are
@@ -62,6 +63,11 @@ def mixed(ground: str, colour: str, share: float) -> QColor:
     pairs = ((below.red(), above.red()), (below.green(), above.green()), (below.blue(), above.blue()))
     red, green, blue = (round(one + (other - one) * share) for one, other in pairs)
     return QColor(red, green, blue)
+
+
+def rectf(rect: Rect) -> QRectF:
+    """Return a rectangle as Qt's."""
+    return QRectF(rect.x, rect.y, rect.width, rect.height)
 
 
 class GraphStyle:
@@ -118,6 +124,11 @@ class GraphStyle:
         shown, width, height, ascent = _elided(self._family, pixels, bold, text, area.width())
         x = area.right() - width if right else area.center().x() - width / 2 if centre else area.left()
         painter.drawText(QPointF(x, area.center().y() - height / 2 + ascent), shown)
+
+    def fitting(self, text: str, width: float, *, most: int, least: int) -> int:
+        """Return the largest size in pixels at which a bold line is not elided, or the least."""
+        sizes = range(most, least, -1)
+        return next((pixels for pixels in sizes if self.width(text, pixels, bold=True) <= width), least)
 
     def width(self, text: str, pixels: int, *, bold: bool = False) -> float:
         """Return the width of a line."""

@@ -147,7 +147,8 @@ class GraphView(QGraphicsView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep all in sight if it was."""
-        fitted, centre = self.fitted, self.centre
+        fitted, before = self.fitted, event.oldSize()
+        centre = self._scene_at(QPointF(before.width() / 2, before.height() / 2))
         super().resizeEvent(event)
         self._limit()
         if fitted:
