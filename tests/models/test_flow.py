@@ -19,19 +19,20 @@ def _shapes(network: Network, size: int) -> list[tuple[str, tuple[int, ...]]]:
     """Return what really comes out of every layer, in the order of computation."""
     seen: list[tuple[str, tuple[int, ...]]] = []
     for path, module in network.named_modules():
-        if next(module.children(), None) is None:
+        if next(module.children(), None) is None and not isinstance(module, nn.Identity):
             module.register_forward_hook(lambda _module, _inputs, output, path=path: seen.append((path, output.shape)))
-    with torch.inference_mode():
-        network.eval()(torch.rand(1, 3, size, size))
+    network.eval().training = True  # of the network alone: so auxiliary heads answer
+    network(torch.empty(1, 3, size, size, device="meta"))
     return seen
 
 
 @ARCHITECTURES
 @pytest.mark.parametrize("padding", get_args(Padding))
 def test_shapes_are_those_of_a_real_forward_pass(arch: str, padding: Padding) -> None:
-    network = build(ModelConfig(arch=arch, padding=padding, dropout2d=0.1), classes=3)
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch, padding=padding, dropout2d=0.1), classes=3)
     size = max(minimum_size(network), 75)
-    predicted = [(path, signal.shape) for path, _, signal in Flow(network).layers(size)]
+    predicted = [(each.path, each.output.shape) for each in Flow(network).layers(size)]
     assert predicted == _shapes(network, size)
 
 
@@ -77,28 +78,42 @@ def _measured_field(network: Network, layer: str, size: int) -> int:
     return int(rows.max() - rows.min()) + 1
 
 
+def _average(pool: nn.MaxPool2d) -> nn.AvgPool2d:
+    return nn.AvgPool2d(pool.kernel_size, pool.stride, pool.padding, ceil_mode=pool.ceil_mode)
+
+
 def _made_transparent(network: Network) -> Network:
     """Let the gradient reach every pixel of each window: positive weights, averages instead of maxima."""
     network = network.double().eval()
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for path, module in list(network.named_modules()):
         if isinstance(module, nn.MaxPool2d):
-            network.set_submodule(path, nn.AvgPool2d(module.kernel_size, module.stride, module.padding))
+            network.set_submodule(path, _average(module))
     return network
 
 
 @pytest.mark.parametrize(
     ("arch", "size", "stages"),
-    [("compact", 160, 4), ("resnet18", 224, 3), ("efficientnet_lite0", 256, 4)],
+    [
+        ("compact", 160, 4),
+        ("resnet18", 224, 3),
+        ("resnet50", 224, 3),
+        ("googlenet", 320, 3),
+        ("inception_v3", 560, 4),
+        ("nin", 288, 3),
+        ("efficientnet_lite0", 256, 4),
+    ],
 )
 def test_receptive_field_is_what_the_gradient_reaches(arch: str, size: int, stages: int) -> None:
     network = build(ModelConfig(arch=arch), classes=3)
-    predicted = {path: signal.field for path, _, signal in Flow(network).layers(size)}
+    predicted = {each.path: each.output.field for each in Flow(network).layers(size)}
     transparent = _made_transparent(network)
     shown = watchable(network)
-    paths = [path for stage in network.stages[:stages] for path in stage.modules]
+    paths = [path for stage in network.stages[:stages] for path in stage.modules if path not in network.aux]
     layers = [each for each in shown if each in predicted and any(f"{each}.".startswith(f"{path}.") for path in paths)]
     assert len(layers) >= 8
     for layer in layers[:: max(1, len(layers) // 4)] + layers[-1:]:
@@ -110,8 +125,52 @@ def test_receptive_fields_of_the_literature() -> None:
 
     ResNet-18 sees 435 (Araujo et al., Computing Receptive Fields, Distill 2019).
     """
-    compact = {path: each.field for path, _, each in Flow(build(ModelConfig(), classes=3)).layers(96)}
+    compact = {each.path: each.output.field for each in Flow(build(ModelConfig(), classes=3)).layers(96)}
     assert (compact["features.0"], compact["features.3"], compact["features.4"]) == (3, 4, 8)
-    resnet = {path: each.field for path, _, each in Flow(build(ModelConfig(arch="resnet18"), classes=3)).layers(224)}
+    flow = Flow(build(ModelConfig(arch="resnet18"), classes=3))
+    resnet = {each.path: each.output.field for each in flow.layers(224)}
     assert (resnet["conv1"], resnet["maxpool"], resnet["layer4.1.relu"]) == (7, 11, 435)
     assert resnet["avgpool"] == resnet["fc"] == 224
+
+
+@pytest.mark.parametrize(
+    ("arch", "layer", "inputs"),
+    [
+        ("vgg11", "features.0", ()),
+        ("vgg11", "classifier.3", ("classifier.2",)),
+        ("resnet18", "layer1.0.add", ("layer1.0.bn2", "maxpool")),
+        ("resnet18", "layer2.0.add", ("layer2.0.bn2", "layer2.0.downsample.1")),
+        ("resnet18", "layer2.0.downsample.0", ("layer1.1.relu",)),
+        ("googlenet", "inception3a.branch4.0", ("maxpool2",)),
+        (
+            "googlenet",
+            "inception3a.concat",
+            tuple(f"inception3a.{path}.act" for path in ("branch1", "branch2.1", "branch3.1", "branch4.1")),
+        ),
+        ("googlenet", "aux2.avgpool", ("inception4d.concat",)),
+        ("googlenet", "inception4e.branch1.conv", ("inception4d.concat",)),
+        (
+            "mobilenet_v3_large",
+            "features.4.block.2.scale",
+            ("features.4.block.1.2", "features.4.block.2.scale_activation"),
+        ),
+    ],
+)
+def test_layers_know_where_their_input_comes_from(arch: str, layer: str, inputs: tuple[str, ...]) -> None:
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch), classes=3)
+    passages = {each.path: each for each in Flow(network).layers(224)}
+    assert passages[layer].inputs == inputs
+    known: set[str] = set()
+    for each in passages.values():
+        assert set(each.inputs) <= known, each.path
+        known.add(each.path)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("size", range(2, 12))
+def test_pooling_that_hangs_over_the_end_has_torchs_size(size: int, padding: int) -> None:
+    for kernel, stride in ((3, 2), (2, 2), (3, 1), (3, 3)):
+        pool = nn.MaxPool2d(kernel, stride, padding, ceil_mode=True)
+        expected = pool(torch.zeros(1, 3, size, size)).shape
+        assert pool(Signal.image(size)).shape == tuple(expected)  # type: ignore[arg-type]

@@ -2,17 +2,18 @@
 
 import subprocess
 import sys
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models import get_model_weights, list_models
 
 from cnnstudio.core.config import Config, ModelConfig, Padding
 from cnnstudio.core.errors import InputError
 from cnnstudio.models.create import create, outline
-from cnnstudio.models.registry import build, cards
+from cnnstudio.models.registry import build, card, cards
 from cnnstudio.models.summary import LayerRow, check_image_size, minimum_size, summarise, watchable
 
 ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards()])
@@ -21,28 +22,35 @@ ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards()])
 @ARCHITECTURES
 @pytest.mark.parametrize("padding", get_args(Padding))
 def test_flops_are_those_that_torch_counts(arch: str, padding: Padding) -> None:
-    network = build(ModelConfig(arch=arch, padding=padding), classes=10).eval()
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch, padding=padding), classes=10)
     size = max(minimum_size(network), 70)
+    image = torch.empty(1, 3, size, size, device="meta")
+    table = summarise(network, image_size=size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.rand(1, 3, size, size))
-    assert summarise(network, image_size=size).flops == counter.get_total_flops()
+        network.eval()(image)
+    assert table.flops == counter.get_total_flops()
+    network.training = True  # of the network alone: so auxiliary heads answer
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(image)
+    assert sum(row.flops for row in table.rows) == counter.get_total_flops()
 
 
 @ARCHITECTURES
 @pytest.mark.parametrize("batchnorm", [True, False])
 def test_parameters_are_counted_once(arch: str, batchnorm: bool) -> None:
-    model = ModelConfig(arch=arch, batchnorm=batchnorm)
-    if not batchnorm and arch == "efficientnet_lite0":
-        model = ModelConfig(arch=arch)
-    network = build(model, classes=10)
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch, batchnorm=batchnorm), classes=10)
     network.freeze(2)
-    table = summarise(network, image_size=96)
+    table = summarise(network, image_size=max(96, minimum_size(network)))
     assert table.parameters == sum(each.numel() for each in network.parameters())
     assert sum(row.parameters for row in table.rows) == table.parameters
     assert sum(stage.parameters for stage in table.stages) == table.parameters
     assert sum(row.parameters for row in table.rows if not row.frozen) == table.trainable
     assert sum(stage.parameters for stage in table.stages if not stage.frozen) == table.trainable
-    assert sum(row.flops for row in table.rows) == table.flops
+    assert sum(row.flops for row in table.rows if not row.auxiliary) == table.flops
+    assert sum(row.parameters for row in table.rows if row.auxiliary) == table.auxiliary
+    assert bool(table.auxiliary) == (arch in {"googlenet", "inception_v3"})
     assert [stage.frozen for stage in table.stages] == [True] * (len(table.stages) - 2) + [False] * 2
 
 
@@ -72,6 +80,12 @@ def test_rows_say_what_a_layer_does() -> None:
         receptive_field=3,
         frozen=True,
         note="",
+        block="stem",
+        inputs=(),
+        kernel="3×3",
+        stride="2",
+        padding="same",
+        activation=4 * 32 * 112 * 112,
     )
     assert _row(rows, "features.3.0.block.1.0").detail == "5×5 depthwise, stride 2, same"
     assert _row(rows, "features.3.0.block.0.0").detail == "1×1"
@@ -101,23 +115,25 @@ def test_padding_is_named(padding: Padding, detail: str) -> None:
 
 def test_without_batchnorm_there_is_no_row_for_it() -> None:
     rows = summarise(build(ModelConfig(arch="resnet18", batchnorm=False), classes=2), image_size=64).rows
-    assert {row.type for row in rows} == {"Conv2d", "ReLU", "MaxPool2d", "AdaptiveAvgPool2d", "Linear"}
+    assert {row.type for row in rows} == {"Conv2d", "ReLU", "MaxPool2d", "Add", "AdaptiveAvgPool2d", "Linear"}
 
 
 @ARCHITECTURES
 def test_an_outline_has_the_table_of_the_network(arch: str) -> None:
     config = Config(model=ModelConfig(arch=arch))
-    assert summarise(outline(config, 4), image_size=96) == summarise(create(config, 4)[0], image_size=96)
+    size = card(arch).image_size
+    assert summarise(outline(config, 4), image_size=size) == summarise(create(config, 4)[0], image_size=size)
 
 
 @ARCHITECTURES
 def test_stage_rows_follow_the_stages(arch: str) -> None:
-    network = build(ModelConfig(arch=arch), classes=4)
-    table = summarise(network, image_size=96)
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch), classes=4)
+    table = summarise(network, image_size=card(arch).image_size)
     assert [(row.name, row.title) for row in table.stages] == [(stage.name, stage.title) for stage in network.stages]
-    sides = [row.output_shape[-1] for row in table.stages[:-1]]
+    sides = [row.output_shape[-1] for row in table.stages[:-1] if len(row.output_shape) == 3]
     assert sides == sorted(sides, reverse=True)
-    assert table.stages[-1].output_shape == (4,)
+    assert table.stages[-1].output_shape in {(4,), (4, 1, 1)}
 
 
 @pytest.mark.parametrize(
@@ -144,17 +160,18 @@ def test_too_small_an_image_is_an_error_that_names_the_smallest() -> None:
 @ARCHITECTURES
 @pytest.mark.parametrize("dropout2d", [0.0, 0.3])
 def test_watchable_layers_give_maps_in_order_of_depth(arch: str, dropout2d: float) -> None:
-    network = build(ModelConfig(arch=arch, dropout2d=dropout2d), classes=2).eval()
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch, dropout2d=dropout2d), classes=2).eval()
     paths = watchable(network)
     assert len(set(paths)) == len(paths)
-    convolutions = [name for name, each in network.named_modules() if isinstance(each, torch.nn.Conv2d)]
-    assert set(convolutions) < set(paths)
+    convolutions = {name for name, each in network.named_modules() if isinstance(each, torch.nn.Conv2d)}
+    assert {name for name in convolutions if name.partition(".")[0] not in network.aux} < set(paths)
     seen: dict[str, Tensor] = {}
     for path in paths:
         network.get_submodule(path).register_forward_hook(lambda _m, _i, output, path=path: seen.update({path: output}))
-    with torch.inference_mode():
-        network(torch.rand(1, 3, 64, 64))
-    assert list(seen) == list(paths)
+    size = minimum_size(network)
+    network(torch.empty(1, 3, max(64, size), max(64, size), device="meta"))
+    assert set(seen) == set(paths)
     assert {maps.dim() for maps in seen.values()} == {4}
 
 
@@ -170,3 +187,92 @@ def test_a_summary_does_not_load_torchs_compiler() -> None:
             summarise(outline(Config().replace("model.arch", arch.name), 6), image_size=arch.image_size)
         sys.exit("torch._dynamo" in sys.modules)"""
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("switches", "published"),
+    [
+        ({"arch": "vgg11"}, 132_863_336),
+        ({"arch": "vgg11", "batchnorm": True}, 132_868_840),
+        ({"arch": "vgg13"}, 133_047_848),
+        ({"arch": "vgg13", "batchnorm": True}, 133_053_736),
+        ({"arch": "vgg16"}, 138_357_544),
+        ({"arch": "vgg16", "batchnorm": True}, 138_365_992),
+        ({"arch": "vgg19"}, 143_667_240),
+        ({"arch": "vgg19", "batchnorm": True}, 143_678_248),
+        ({"arch": "resnet18"}, 11_689_512),
+        ({"arch": "resnet34"}, 21_797_672),
+        ({"arch": "resnet50"}, 25_557_032),
+        ({"arch": "resnet101"}, 44_549_160),
+        ({"arch": "googlenet", "aux": 0}, 6_624_904),
+        ({"arch": "inception_v3"}, 27_161_264),
+        ({"arch": "mobilenet_v3_large"}, 5_483_032),
+        ({"arch": "mobilenet_v3_small"}, 2_542_856),
+        ({"arch": "fcn_vgg16"}, 138_357_544),
+    ],
+    ids=str,
+)
+def test_parameters_are_those_that_torchvision_publishes(switches: dict[str, Any], published: int) -> None:
+    with torch.device("meta"):
+        network = build(ModelConfig(**switches), classes=1000)
+    arch = card(switches["arch"])
+    assert summarise(network, image_size=arch.image_size).parameters == published
+    if arch.name != "fcn_vgg16":
+        name = f"{arch.name}_bn" if arch.family == "VGG" and switches.get("batchnorm") else arch.name
+        assert get_model_weights(name)["DEFAULT"].meta["num_params"] == published
+
+
+@ARCHITECTURES
+def test_multiply_adds_are_those_that_torchvision_publishes(arch: str) -> None:
+    if arch in {"compact", "nin", "fcn_vgg16", "efficientnet_lite0"}:
+        assert arch not in list_models()
+        return
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch), classes=1000)
+    found = summarise(network, image_size=card(arch).image_size).flops / 2e9
+    assert found == pytest.approx(get_model_weights(arch)["DEFAULT"].meta["_ops"], rel=0.01, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("arch", "layer", "block"),
+    [
+        ("vgg16", "features.0", "stage1"),
+        ("resnet18", "conv1", "stem"),
+        ("resnet18", "layer2.0.downsample.0", "layer2.0"),
+        ("googlenet", "inception4b.branch2.1.conv", "inception4b"),
+        ("googlenet", "conv3.conv", "conv2"),
+        ("googlenet", "aux1.fc2", "aux1"),
+        ("efficientnet_lite0", "features.3.1.add", "features.3.1"),
+        ("mobilenet_v3_small", "features.1.block.1.scale", "features.1"),
+    ],
+)
+def test_layers_know_their_block(arch: str, layer: str, block: str) -> None:
+    with torch.device("meta"):
+        rows = summarise(build(ModelConfig(arch=arch), classes=2), image_size=224).rows
+    assert _row(rows, layer).block == block
+
+
+def test_a_kernel_that_is_not_square_is_told_as_height_by_width() -> None:
+    with torch.device("meta"):
+        rows = summarise(build(ModelConfig(arch="inception_v3"), classes=2), image_size=299).rows
+    row = _row(rows, "Mixed_6b.branch7x7_2.conv")
+    assert (row.kernel, row.stride, row.padding, row.detail) == ("1×7", "1", "same", "1×7, same")
+    assert _row(rows, "Conv2d_1a_3x3.conv").padding == "valid"
+    assert (_row(rows, "maxpool1").kernel, _row(rows, "maxpool1").stride) == ("3×3", "2")
+
+
+def test_activations_that_are_kept_for_the_backward_pass_are_summed() -> None:
+    """By hand: convolution, BatchNorm and pooling of each stage, in float32; ReLU writes in place."""
+    with torch.device("meta"):
+        table = summarise(build(ModelConfig(depth=1, width=4), classes=2), image_size=8)
+    assert table.activation == 4 * (4 * 64 + 4 * 64 + 4 * 16 + 4 + 2)
+
+
+def test_too_small_for_an_auxiliary_head_names_that_remedy() -> None:
+    with torch.device("meta"):
+        network = build(ModelConfig(arch="inception_v3"), classes=2)
+    with pytest.raises(InputError) as caught:
+        check_image_size(network, 224, "Inception v3")
+    assert caught.value.remedy == "set it to 299 or more, or set model.aux=0"
+    with torch.device("meta"):
+        assert minimum_size(build(ModelConfig(arch="inception_v3", aux=0), classes=2)) == 75

@@ -131,4 +131,3 @@ class SwitchesPanel(Card):
                 widget.setToolTip(refused.get(key) or words[key])
             field.control.setAccessibleDescription(refused.get(key) or words[key])
             field.control.setEnabled(key not in refused)
-

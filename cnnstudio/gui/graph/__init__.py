@@ -1,0 +1,1 @@
+"""The drawn network without Qt: what belongs together, and where everything lies."""
