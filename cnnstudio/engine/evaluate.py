@@ -3,20 +3,25 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as from_safetensors
+from torch import Tensor
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.data.images import read_image
+from cnnstudio.data.images import Pixels, image_size, read_image, read_thumbnail
 from cnnstudio.engine.checkpoint import BEST, CLASSES, CONFIG
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.models import registry
 from cnnstudio.models.network import Network
+
+_ENLARGEMENT: Final = 2  # of an image's shorter side for heat maps, over the size in training
+_LONGEST: Final = 4  # shorter sides in a longer one, up to which an image keeps its aspect ratio there
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,15 +55,39 @@ class TrainedModel:
         Raises:
             UnreadableImageError: The image cannot be read.
         """
-        card = registry.card(self.config.model.arch)
-        mean, std = (
-            torch.tensor(values, device=self.compute.device).view(3, 1, 1)
-            for values in (card.preprocessing.mean, card.preprocessing.std)
-        )
-        pixels = torch.from_numpy(read_image(image, self.side))[None]
-        logits = self.network(self.compute.images(pixels, mean, std))
+        logits = self.network(self._input(read_image(image, self.side)))
         probabilities: NDArray[np.float32] = logits[0].softmax(0).cpu().numpy()
         return Prediction(image, self.classes, probabilities)
+
+    @torch.no_grad()
+    def heat_maps(self, image: Path) -> NDArray[np.float32] | None:
+        """Say for each part of an image which class it looks like, where the network is fully convolutional.
+
+        The image keeps its aspect ratio, unless that is extreme, and is larger than in training, so that the answer
+        has many parts.
+
+        Returns:
+            `(classes, h, w)` float32, probabilities that add up to one over the classes; None from other networks.
+
+        Raises:
+            UnreadableImageError: The image cannot be read.
+        """
+        if not self.network.fully_convolutional:
+            return None
+        sides, shorter = image_size(image), _ENLARGEMENT * self.side
+        ratio = max(sides) / min(sides)
+        pixels = read_thumbnail(image, round(shorter * ratio)) if ratio <= _LONGEST else read_image(image, shorter)
+        maps: NDArray[np.float32] = self.network.heat_map(self._input(pixels))[0].softmax(0).cpu().numpy()
+        return maps
+
+    def _input(self, pixels: Pixels) -> Tensor:
+        """Return `(h, w, 3)` uint8 as a batch of one on the device, normalised."""
+        preprocessing = registry.card(self.config.model.arch).preprocessing
+        mean, std = (
+            torch.tensor(values, device=self.compute.device).view(3, 1, 1)
+            for values in (preprocessing.mean, preprocessing.std)
+        )
+        return self.compute.images(torch.from_numpy(pixels)[None], mean, std)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -41,6 +41,14 @@ def in_short(count: int, *, full: bool = False) -> str:
     return f"{count:,}"
 
 
+def memory(count: int) -> str:
+    """Return a number of bytes as `3.1 MB` or `12.3 KB`, in powers of 1,024; a dash for none."""
+    for size, unit in ((2**30, "GB"), (2**20, "MB"), (2**10, "KB")):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count} B" if count else "–"
+
+
 def in_sentences(error: InputError) -> str:
     """Return what is wrong, with what, and what to do, as a person would say it.
 

@@ -40,7 +40,6 @@ class Compact(Network):
         paths = ("classifier", "avgpool") if convolutional else ("avgpool", "classifier")
         head = Stage("head", "Classifier", paths)
         super().__init__(model, (*stages, head), head="classifier.3" if connected else "classifier")
-        self.convolutional = convolutional
         self.features = features
         if convolutional:
             self.classifier: nn.Module = nn.Conv2d(widths[-1], classes, 1)
@@ -54,8 +53,14 @@ class Compact(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""
+        if self.fully_convolutional:
+            return torch.flatten(self.avgpool(self.heat_map(x)), 1)
         x = self.features(x)  # (N, 256, H / 16, W / 16) with four stages
-        if self.convolutional:
-            return torch.flatten(self.avgpool(self.classifier(x)), 1)
         logits: Tensor = self.classifier(torch.flatten(self.avgpool(x), 1))
         return logits
+
+    def heat_map(self, x: Tensor) -> Tensor:
+        """Return one map a class (N, classes, H / 16, W / 16), with four stages, of images (N, 3, H, W)."""
+        assert self.fully_convolutional, "only the convolutional head gives maps"
+        maps: Tensor = self.classifier(self.features(x))
+        return maps

@@ -74,6 +74,19 @@ class Network(nn.Module):
         """Paths of all layers that have one output for each class, the head's first."""
         return (self.head, *self.aux.values())
 
+    @property
+    def fully_convolutional(self) -> bool:
+        """Whether it can answer with a map for each class (Long et al., 2015)."""
+        return self.model.head == "convolutional"
+
+    def heat_map(self, x: Tensor) -> Tensor:
+        """Return one map a class (N, classes, h, w) of images (N, 3, H, W) of any size; their means are the logits.
+
+        Raises:
+            NotImplementedError: It is not fully convolutional.
+        """
+        raise NotImplementedError
+
     def stage_of(self, path: str) -> Stage:
         """Return the stage of a module or a parameter.
 

@@ -27,7 +27,7 @@ def vgg(model: ModelConfig, classes: int) -> Network:
 
 
 def recipe(
-    depths: tuple[int, ...], widths: tuple[int, ...], kernel: int, model: ModelConfig
+    depths: tuple[int, ...], widths: tuple[int, ...], kernel: int, model: ModelConfig, *, bias: bool | None = None
 ) -> tuple[nn.Sequential, tuple[Stage, ...]]:
     """Return VGG's recipe: stages of equal convolutions, each closed by max-pooling that halves the size.
 
@@ -36,6 +36,7 @@ def recipe(
         widths: Feature maps of each stage.
         kernel: Side of the kernels.
         model: The switches.
+        bias: Whether the convolutions have biases; None leaves that to BatchNorm.
 
     Returns:
         The layers, whose keys count positions, and the stages with paths below `features`.
@@ -46,7 +47,7 @@ def recipe(
     for number, (depth, width) in enumerate(zip(depths, widths, strict=True), start=1):
         start = len(layers)
         for _ in range(depth):
-            layers += conv_norm_act(channels, width, kernel, model)
+            layers += conv_norm_act(channels, width, kernel, model, bias=bias)
             channels = width
         layers.append(nn.MaxPool2d(2))
         paths = tuple(f"features.{position}" for position in range(start, len(layers)))
@@ -61,14 +62,15 @@ class VGG(Network):
     weights. `convolutional` computes the same with a 7×7 kernel and two of 1×1: at 224 pixels one answer, at any other
     size a map of answers for each class, whose mean is the logit. `global_average` has one layer on the mean of each
     map (Lin et al., 2014).
+
+    As in torchvision's weights, convolutions have a bias even where BatchNorm follows and makes it superfluous.
     """
 
     def __init__(self, model: ModelConfig, classes: int) -> None:
-        features, stages = recipe(DEPTHS[model.arch], WIDTHS, 3, model)
+        features, stages = recipe(DEPTHS[model.arch], WIDTHS, 3, model, bias=True)
         convolutional, averaged = model.head == "convolutional", model.head == "global_average"
         tail = _averaged_stage() if averaged else _classifier_stages(convolutional)
         super().__init__(model, (*stages, *tail), head="classifier.0" if averaged else "classifier.6")
-        self.convolutional = convolutional
         self.features = features
         if convolutional:
             self.classifier = _convolutional(classes)
@@ -80,7 +82,7 @@ class VGG(Network):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N, classes) of images (N, 3, H, W)."""
-        if self.convolutional:
+        if self.fully_convolutional:
             return torch.flatten(self.avgpool(self.heat_map(x)), 1)
         x = self.avgpool(self.features(x))  # (N, 512, 7, 7)
         logits: Tensor = self.classifier(torch.flatten(x, 1))
@@ -91,7 +93,7 @@ class VGG(Network):
 
         Each pixel holds the logits of one 224-pixel window of the image; windows lie 32 pixels apart.
         """
-        assert self.convolutional, "only the convolutional head gives maps"
+        assert self.fully_convolutional, "only the convolutional head gives maps"
         maps: Tensor = self.classifier(self.features(x))
         return maps
 

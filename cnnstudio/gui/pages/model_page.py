@@ -1,14 +1,12 @@
 """The Model page: choose an architecture, turn its switches, and see at once what that makes of the layers."""
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from cnnstudio.core.config import Config
 from cnnstudio.gui.companions import with_architecture
-from cnnstudio.gui.panels.layers_panel import LayersPanel
 from cnnstudio.gui.panels.network_panel import NetworkPanel
+from cnnstudio.gui.panels.network_views import NetworkViews
 from cnnstudio.gui.panels.switches import SwitchesPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
@@ -18,14 +16,11 @@ from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.models.registry import cards
 
-if TYPE_CHECKING:
-    from cnnstudio.models.summary import Summary
-
 _RIGHT_COLUMN = 316
 
 
 class ModelPage(QScrollArea):
-    """Architectures and layers on the left, the network's stages and switches on the right."""
+    """Architectures and the network on the left, its stages and switches on the right."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -44,13 +39,12 @@ class ModelPage(QScrollArea):
         self._note = ElidedLabel("", "muted")
         self._note.setObjectName("model.note")
         self._problem = Banner("model.problem", theme)
-        self._layers = LayersPanel(session, theme)
-        self._network = NetworkPanel(session, theme)
+        self._views = NetworkViews(session, theme)
+        self._stages = NetworkPanel(session, theme, editable=True)
         self._lay_out(SwitchesPanel(session, theme))
-        self._summary: Summary | None = None
         self._gallery.chosen.connect(self._choose)
-        self._layers.layer_chosen.connect(self._network.select_layer)
-        self._network.layer_chosen.connect(self._layers.select_layer)
+        self._views.layer_chosen.connect(self._stages.select_layer)
+        self._stages.layer_chosen.connect(self._views.select_layer)
         session.changed.connect(self._show)
         self._show(session.state)
 
@@ -59,13 +53,13 @@ class ModelPage(QScrollArea):
         right.setFixedWidth(_RIGHT_COLUMN)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._network, 1)
+        column.addWidget(self._stages, 1)
         column.addWidget(switches)
         left = QVBoxLayout()
         left.addWidget(self._gallery)
         left.addWidget(self._note)
         left.addWidget(self._problem)
-        left.addWidget(self._layers, 1)
+        left.addWidget(self._views, 1)
         layout = _PageLayout(page)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addLayout(left, 1)
@@ -83,12 +77,9 @@ class ModelPage(QScrollArea):
     def _show(self, state: SessionState) -> None:
         arch = state.config.model.arch
         self._gallery.set_value(arch)
-        card = self._cards.get(arch)
         companions = self._companions if state.config == self._chosen else ""
-        self._note.setText(companions or (card.paper[:1].upper() + card.paper[1:] if card else ""))
-        if state.summary is not self._summary:
-            self._summary = state.summary
-            self._layers.select_layer(self._network.layer())
+        self._note.setText(companions)
+        self._note.setVisible(bool(companions))
         if not state.model_problem:
             self._problem.clear()
         elif state.model_problem != self._shown_problem:

@@ -4,24 +4,22 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Slot
-from PySide6.QtGui import QImage, QShowEvent
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.events import EpochEnded
 from cnnstudio.data.images import SUFFIXES
 from cnnstudio.gui.background import Answer
 from cnnstudio.gui.panels.answer_card import AnswerCard
+from cnnstudio.gui.panels.heat_map_card import HeatMapCard
 from cnnstudio.gui.panels.model_chooser import ModelChooser
 from cnnstudio.gui.panels.no_model import NoModel
-from cnnstudio.gui.pictures import to_image
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.banner import Banner
-from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.drop_area import DropArea
 from cnnstudio.gui.widgets.drop_page import DropPage
-from cnnstudio.gui.widgets.picture_view import PictureView
 
 _COLUMN: Final = 360
 _HINT: Final = "JPEG, PNG, WebP, TIFF …  Or click to choose one."
@@ -45,8 +43,7 @@ class TestPage(DropPage):
         self._large = DropArea("test.drop", "Drop an image here", _HINT, theme, mode="image")
         self._small = DropArea("test.drop_other", "Drop another image", _HINT, theme, mode="image", compact=True)
         self._problem = Banner("test.problem", theme)
-        self._view = PictureView("test.image", "Image")
-        self._picture = Card("test.image_card", "")
+        self._picture = HeatMapCard()
         self._model = ModelChooser(session)
         self._answer = AnswerCard(theme)
         self._lay_out()
@@ -70,9 +67,8 @@ class TestPage(DropPage):
         """Ask the model about an image."""
         if image != self._image:
             self._image = image
-            self._picture.set_title(image.name)
-            self._view.setAccessibleName(f"Image {image.name}")
-            self._present(QImage(), "")
+            self._picture.name_image(image.name)
+            self._clear("")
         self._picture.set_subtitle("Asking the network …")
         self._asked = _version(self._session.state)
         self._show(self._session.state)
@@ -81,16 +77,17 @@ class TestPage(DropPage):
     @Slot(object)
     def _answered(self, answer: Answer) -> None:
         if answer.prediction.image == self._image:
-            self._present(to_image(answer.pixels), "")
+            self._clear("")
+            self._picture.show_answer(answer)
             self._answer.show_prediction(answer.prediction)
 
     @Slot(str)
     def _refused(self, sentence: str) -> None:
-        self._present(QImage(), sentence)
+        self._clear(sentence)
 
-    def _present(self, image: QImage, problem: str) -> None:
+    def _clear(self, problem: str) -> None:
         self._picture.set_subtitle("")
-        self._view.set_image(image)
+        self._picture.clear()
         self._answer.clear()
         if problem:
             self._problem.say("error", problem)
@@ -126,8 +123,8 @@ class TestPage(DropPage):
             self.ask(Path(name))
 
     def _lay_out(self) -> None:
-        for widget, stretch in ((self._problem, 0), (self._view, 1), (self._small, 0)):
-            self._picture.body.addWidget(widget, stretch)
+        self._picture.body.insertWidget(0, self._problem)
+        self._picture.body.addWidget(self._small)
         self._left = QStackedWidget()
         self._left.addWidget(self._large)
         self._left.addWidget(self._picture)

@@ -5,25 +5,28 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from cnnstudio.core.config import Config
+from cnnstudio.gui.layer_words import layer_figures, layer_state
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.transfer import boundary_refusal, stage_items, with_boundary, with_multiplier
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.gui.widgets.key_values import KeyValues
-from cnnstudio.gui.widgets.stage_column import StageColumn, StageItem
+from cnnstudio.gui.widgets.stage_column import StageColumn
 from cnnstudio.gui.words import in_short
 from cnnstudio.models.registry import cards
 
 if TYPE_CHECKING:
-    from cnnstudio.models.summary import LayerRow, StageRow, Summary
+    from cnnstudio.models.summary import LayerRow, Summary
 
 LOADING = "PyTorch is loading."
 NONE = "No network to show."
 
 
 class NetworkPanel(Card):
-    """The card "Network": the column of stages, and the inspector of the selected layer.
+    """The card "Network": the column of stages, and under it either the inspector of the chosen layer or nothing.
 
     Signals:
         layer_chosen: Name of the layer that the user has chosen, by way of its stage.
@@ -31,10 +34,23 @@ class NetworkPanel(Card):
 
     layer_chosen = Signal(str)
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__("network", "Network", parent=parent)
+    def __init__(
+        self, session: Session, theme: Theme, parent: QWidget | None = None, *, editable: bool = False
+    ) -> None:
+        """Make the card.
+
+        Args:
+            session: Whose network is shown.
+            theme: Gives the colours.
+            parent: The widget that it lies in.
+            editable: Whether boundary and learning rates can be moved; then there is no inspector.
+        """
+        super().__init__("network", "Stages" if editable else "Network", parent=parent)
+        self._session = session
         self._titles = {card.name: card.title for card in cards()}
+        self._editable = editable
         self._summary: Summary | None = None
+        self._shown: tuple[object, ...] = ()
         self._layer = ""
         self._total = ElidedLabel("", "muted")
         self._total.setObjectName("network.total")
@@ -51,11 +67,14 @@ class NetworkPanel(Card):
         self.body.addStretch()
         theme.changed.connect(self._stages.set_tokens)
         self._stages.stage_chosen.connect(self._choose_stage)
+        self._stages.boundary_moved.connect(self._move_boundary)
+        self._stages.multiplier_changed.connect(self._set_multiplier)
+        self._stages.multiplier_reset.connect(lambda stage: self._set_multiplier(stage, None))
         session.changed.connect(self._show)
         self._show(session.state)
 
     def layer(self) -> str:
-        """Return the name of the layer in the inspector, empty if there is none."""
+        """Return the name of the chosen layer, empty if there is none."""
         return self._layer if self._summary else ""
 
     def select_layer(self, name: str) -> None:
@@ -79,35 +98,45 @@ class NetworkPanel(Card):
             self.select_layer(first.name)
             self.layer_chosen.emit(first.name)
 
+    @Slot(int)
+    def _move_boundary(self, learning: int) -> None:
+        config = self._session.state.config
+        self._session.use_config(with_boundary(config, learning, len(self._stages.stages)))
+
+    @Slot(str, float)
+    def _set_multiplier(self, stage: str, multiplier: float | None) -> None:
+        self._session.use_config(with_multiplier(self._session.state.config, stage, multiplier))
+
     @Slot(object)
     def _show(self, state: SessionState) -> None:
-        arch = state.config.model.arch
-        title = self._titles.get(arch, arch)
-        summary = state.summary
+        summary, config = state.summary, state.config
+        shown = (summary, state.model_problem, config.model.arch, config.transfer)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        title = self._titles.get(config.model.arch, config.model.arch)
         if summary is None:
             self._total.setText(title)
             self._empty.setText(NONE if state.model_problem else LOADING)
-        elif summary is not self._summary:
+        else:
             self._total.setText(f"{title} · {in_short(summary.parameters)}")
-            self._show_layers(summary)
+            self._show_stages(summary, config)
         self._summary = summary
-        for part in (self._stages, self._inspector):
-            part.setVisible(summary is not None)
+        self._stages.setVisible(summary is not None)
+        self._inspector.setVisible(summary is not None and not self._editable)
         self._empty.setVisible(summary is None)
 
-    def _show_layers(self, summary: "Summary") -> None:
-        self._summary = summary
-        self._stages.show_stages([_item(stage) for stage in summary.stages])
-        self._stages.setMaximumHeight(self._stages.sizeHint().height())
-        self._stages.updateGeometry()
-        self.select_layer(self._layer if self._row(self._layer) else summary.rows[0].name)
-
-
-def _item(stage: "StageRow") -> StageItem:
-    words = (stage.title,) if stage.name in stage.title.lower() else (stage.name, stage.title)
-    shape = stage.output_shape
-    side = f"{shape[-1]}²" if len(shape) == 3 else ""
-    return StageItem(stage.name, " · ".join(words), side, stage.frozen)
+    def _show_stages(self, summary: "Summary", config: Config) -> None:
+        self._stages.show_stages(stage_items(summary, config))
+        if self._editable:
+            why = boundary_refusal(config)
+            self._stages.set_boundary_enabled(not why, why)
+            self._stages.set_multipliers_enabled(True)
+        if summary is not self._summary:
+            self._summary = summary
+            self._stages.setMaximumHeight(self._stages.sizeHint().height())
+            self._stages.updateGeometry()
+            self.select_layer(self._layer if self._row(self._layer) else summary.rows[0].name)
 
 
 class _Inspector(QWidget):
@@ -133,16 +162,6 @@ class _Inspector(QWidget):
     def show_layer(self, row: "LayerRow") -> None:
         """Show the figures of a layer."""
         self._name.setText(row.name)
-        self._type.setText(f"{row.type} · {row.note}" if row.note else row.type)
-        values = {
-            "Output": " × ".join(str(side) for side in row.output_shape),
-            "Kernel" if "×" in row.detail else "Detail": row.detail or "–",
-            "Parameters": f"{row.parameters:,}",
-            "FLOPs": in_short(row.flops),
-            "Receptive field": f"{row.receptive_field} px",
-            "Frozen": "yes" if row.frozen else "no",
-        }
-        if self._values.keys() != tuple(values):
-            self._values.clear()
-        for key, text in values.items():
+        self._type.setText(layer_state(row))
+        for key, text in layer_figures(row).items():
             self._values.set(key, text)

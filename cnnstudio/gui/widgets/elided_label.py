@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-Role = Literal["", "heading", "title", "section", "muted", "caption", "good", "warn", "error"]
+Role = Literal["", "heading", "title", "section", "muted", "caption", "changed", "good", "warn", "error"]
 
 
 class ElidedLabel(QLabel):

@@ -8,7 +8,7 @@ from cnnstudio.gui.pictures import draw_fitted
 
 
 class PictureView(QWidget):
-    """Shows an image centred, its aspect ratio kept."""
+    """Shows an image centred, its aspect ratio kept, and over it another one that lets it through."""
 
     def __init__(self, object_name: str, label: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -17,14 +17,25 @@ class PictureView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 160)
         self._image = QImage()
+        self._overlay = QImage()
 
     def image(self) -> QImage:
         """Return what is shown; null while nothing is."""
         return self._image
 
     def set_image(self, image: QImage) -> None:
-        """Show another image."""
+        """Show another image, without anything over it."""
         self._image = image
+        self._overlay = QImage()
+        self.update()
+
+    def overlay(self) -> QImage:
+        """Return what is shown over the image; null while nothing is."""
+        return self._overlay
+
+    def set_overlay(self, overlay: QImage) -> None:
+        """Show an image with transparent parts over the present one, stretched to its size; a null one shows none."""
+        self._overlay = overlay
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -33,5 +44,10 @@ class PictureView(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Draw the image."""
-        if not self._image.isNull():
-            draw_fitted(QPainter(self), self._image, self.rect())
+        if self._image.isNull():
+            return
+        painter = QPainter(self)
+        place = draw_fitted(painter, self._image, self.rect())
+        if not self._overlay.isNull():
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(place, self._overlay)

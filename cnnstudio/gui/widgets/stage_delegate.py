@@ -22,7 +22,7 @@ from cnnstudio.gui.widgets.field import NumberField
 from cnnstudio.gui.widgets.stage_item import StageItem, times
 
 STAGE_ROLE = Qt.ItemDataRole.UserRole
-ROW, GAP = 34, 8  # the gap lies above the row: the boundary needs it above the first one too
+ROW, GAP = 32, 6  # the gap lies above the row: the boundary needs it above the first one too
 _BAR, _ICON, _INSET, _SPACE, _CHIP_PADDING = 5, 16, 12, 8, 6
 _MARK = _SPACE + _ICON + _INSET  # from the words to the right end of a row
 _LEAST_TITLE = 64

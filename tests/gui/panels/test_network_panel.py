@@ -65,18 +65,18 @@ def test_stages_and_the_first_layer_are_shown(qtbot: QtBot, panel: NetworkPanel,
         ("layer2 · 128 maps", "28²"),
         ("layer3 · 256 maps", "14²"),
         ("layer4 · 512 maps", "7²"),
-        ("head · Average and classifier", ""),
+        ("head · Classifier", ""),
     ]
     assert part(panel, QLabel, "network.total").text() == "ResNet-18 · 11.7 M"
     assert (panel.layer(), column.chosen) == ("conv1", "stem")
-    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d"
+    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d · learns"
     assert figures(panel) == {
-        "Output": "64 × 112 × 112",
-        "Kernel": "7×7, stride 2, same",
+        "Output": "64 × 112²",
+        "Kernel": "7×7 · stride 2 · same",
         "Parameters": "9,408",  # 7 · 7 · 3 · 64, no bias before BatchNorm
         "FLOPs": "236 M",
         "Receptive field": "7 px",
-        "Frozen": "no",
+        "Memory": "3.1 MB",  # 64 · 112 · 112 numbers of four bytes
     }
 
 
@@ -103,11 +103,11 @@ def test_a_layer_marks_its_stage_without_a_signal(qtbot: QtBot, panel: NetworkPa
     assert part(panel, StageColumn, "stage_column").chosen == "head"
     assert figures(panel) == {
         "Output": "1000",
-        "Detail": "512 → 1,000",
+        "Kernel": "512 → 1,000",
         "Parameters": "513,000",
         "FLOPs": "1.02 M",
         "Receptive field": "224 px",
-        "Frozen": "no",
+        "Memory": "3.9 KB",
     }
 
 
@@ -115,10 +115,9 @@ def test_frozen_stages_are_told_from_those_that_learn(qtbot: QtBot, panel: Netwo
     describe(qtbot, session, "efficientnet_lite0", mode="freeze", train_last=3)
     column = part(panel, StageColumn, "stage_column")
     assert [stage.frozen for stage in column.stages] == [True] * 7 + [False] * 3
-    assert figures(panel)["Frozen"] == "yes"
+    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d · frozen"
     panel.select_layer("classifier.1")
-    assert figures(panel)["Frozen"] == "no"
-    assert part(panel, QLabel, "network.layer_type").text() == "Linear · 1000 → 1000 classes"
+    assert part(panel, QLabel, "network.layer_type").text() == "Linear · 1000 → 1000 classes · learns"
 
 
 def test_the_selected_layer_outlives_a_switch(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
@@ -139,3 +138,73 @@ def test_a_long_column_scrolls_and_leaves_the_figures_in_sight(
     qtbot.waitUntil(lambda: column.verticalScrollBar().maximum() > 0)
     assert panel.rect().contains(values.mapTo(panel, values.rect().bottomRight()))
     assert column.geometry().bottom() < values.mapTo(panel, values.rect().topLeft()).y()
+
+
+@pytest.fixture
+def editable(qtbot: QtBot, theme: Theme, session: Session) -> NetworkPanel:
+    panel = NetworkPanel(session, theme, editable=True)
+    qtbot.addWidget(panel)
+    panel.resize(316, 478)
+    panel.show()
+    qtbot.waitExposed(panel)
+    return panel
+
+
+def drag_boundary(column: StageColumn, learning: int) -> None:
+    """Pull the boundary with the mouse to where so many stages learn."""
+    viewport = column.viewport()
+    start, end = column.grip(), column.grip(learning)
+    QTest.mousePress(viewport, Qt.MouseButton.LeftButton, pos=start)
+    QTest.mouseMove(viewport, (start + end) / 2)
+    QTest.mouseMove(viewport, end)
+    QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=end)
+
+
+def test_the_boundary_is_dragged_into_the_settings(qtbot: QtBot, editable: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18", mode="freeze")
+    column = part(editable, StageColumn, "stage_column")
+    drag_boundary(column, 3)
+    assert (session.state.config.transfer.mode, session.state.config.transfer.train_last) == ("freeze", 3)
+    qtbot.waitUntil(lambda: [each.frozen for each in column.stages] == [True] * 3 + [False] * 3)
+    drag_boundary(column, 6)
+    assert session.state.config.transfer.mode == "finetune"
+    qtbot.waitUntil(lambda: session.state.summary is not None and not any(each.frozen for each in column.stages))
+    session.undo()
+    assert (session.state.config.transfer.mode, session.state.config.transfer.train_last) == ("freeze", 3)
+
+
+def test_freezing_a_network_that_learns_from_scratch_uses_its_weights(
+    qtbot: QtBot, editable: NetworkPanel, session: Session
+) -> None:
+    describe(qtbot, session, "efficientnet_lite0")
+    drag_boundary(part(editable, StageColumn, "stage_column"), 2)
+    config = session.state.config
+    assert (config.transfer.mode, config.transfer.train_last, config.model.pretrained) == ("freeze", 2, True)
+
+
+def test_the_boundary_stays_where_there_are_no_weights(qtbot: QtBot, editable: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "nin")
+    column = part(editable, StageColumn, "stage_column")
+    before = session.state.config
+    drag_boundary(column, 1)
+    QTest.keyClick(column, Qt.Key.Key_Down, Qt.KeyboardModifier.AltModifier)
+    assert session.state.config == before
+
+
+def test_learning_rates_are_typed_into_the_settings(qtbot: QtBot, editable: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18", mode="finetune", lr_decay=0.5)
+    column = part(editable, StageColumn, "stage_column")
+    assert [each.multiplier for each in column.stages] == [0.03125, 0.0625, 0.125, 0.25, 0.5, 1.0]
+    column.setFocus()
+    column.setCurrentRow(1)
+    QTest.keyClick(column, Qt.Key.Key_F2)
+    QTest.keyClicks(column.focusWidget(), "0.3\r")
+    qtbot.waitUntil(lambda: session.state.config.transfer.lr_multipliers == {"layer1": 0.3})
+    qtbot.waitUntil(lambda: column.stages[1].by_hand and column.stages[1].multiplier == 0.3)
+
+
+def test_the_read_only_column_says_nothing_to_the_settings(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18", mode="freeze")
+    before = session.state.config
+    drag_boundary(part(panel, StageColumn, "stage_column"), 4)
+    assert session.state.config == before

@@ -94,7 +94,7 @@ def hover(column: StageColumn, where: QPoint) -> str:
 
 def test_shows_the_stages_in_order(column: StageColumn) -> None:
     assert column.stages == STAGES
-    assert column.visualItemRect(column.item(1)).top() - column.visualItemRect(column.item(0)).top() == 42
+    assert column.visualItemRect(column.item(1)).top() - column.visualItemRect(column.item(0)).top() == 38
 
 
 def test_frozen_and_learning_stages_differ_in_colour_and_in_words(column: StageColumn) -> None:
