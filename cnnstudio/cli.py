@@ -39,17 +39,29 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    return _carry_out(options, _config(options), options.out, resume=False)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from cnnstudio.runtime.runs import read_run
+
+    run = read_run(options.run_folder)
+    if run.reason == "finished":
+        raise InputError("the run has finished", where=run.path, remedy="train a new one from its config.toml")
+    return _carry_out(options, run.config, run.path, resume=True)
+
+
+def _carry_out(options: argparse.Namespace, config: Config, out: Path, *, resume: bool) -> int:
     from cnnstudio.engine.trainer import train
     from cnnstudio.runtime.sinks import JsonSink, terminal_sink
 
-    config = _config(options)
     control = Control()
     with _stop_on_ctrl_c(control):
         if options.json:
-            ended = train(config, JsonSink(sys.stdout), control, out=options.out)
+            ended = train(config, JsonSink(sys.stdout), control, out=out, resume=resume)
         else:
             with terminal_sink() as sink:
-                ended = train(config, sink, control, out=options.out)
+                ended = train(config, sink, control, out=out, resume=resume)
     if ended.reason == "stopped":
         return INTERRUPTED
     return DONE if ended.reason == "finished" else FAILED
@@ -178,6 +190,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "train": (_train, "train a network on a folder of images"),
+    "resume": (_resume, "go on with a run that was stopped or broke off"),
     "predict": (_predict, "ask a trained network about images"),
     "scan": (_scan, "count the classes of a folder and name what cannot be read"),
     "sample": (_sample, "write a sample data set"),
@@ -217,7 +230,8 @@ def _parser() -> argparse.ArgumentParser:
     made["train"].add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder to make")
     made["describe"].add_argument("--classes", type=_positive, default=1000, help="number of classes (default: 1000)")
     made["scan"].add_argument("data", metavar="DIR")
-    made["predict"].add_argument("run_folder", type=Path, metavar="RUN")
+    for name in ("resume", "predict"):
+        made[name].add_argument("run_folder", type=Path, metavar="RUN")
     made["predict"].add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     made["predict"].add_argument("--top", type=_positive, default=3, help="how many classes to name (default: 3)")
     made["predict"].add_argument("--device", default="auto")

@@ -56,6 +56,8 @@ class RunStarted(_Scalar):
         weights_loaded: How many pretrained tensors the network took.
         weights_missing: Keys of the network for which there was none: these start at random.
         weights_skipped: Keys that the network had no use for, such as those of the replaced last layer.
+        resumed_step: Optimizer steps that an earlier process has done; steps beyond it that the log holds are done
+            again.
     """
 
     event: Literal["run_started"] = "run_started"
@@ -75,6 +77,7 @@ class RunStarted(_Scalar):
     weights_loaded: int = 0
     weights_missing: tuple[str, ...] = ()
     weights_skipped: tuple[str, ...] = ()
+    resumed_step: int = 0
 
 
 class Phase(_Scalar):

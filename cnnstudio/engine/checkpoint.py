@@ -1,5 +1,6 @@
 """The run folder: everything a run leaves on disk, written so that a crash never leaves half a file."""
 
+import contextlib
 import errno
 import json
 import os
@@ -18,41 +19,89 @@ import cnnstudio
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import EpochEnded, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.lock import exclusive
 from cnnstudio.core.serial import to_line
+from cnnstudio.engine.resume import LAST, PREVIOUS
 
 CONFIG: Final = "config.toml"
 EVENTS: Final = "events.jsonl"
 BEST: Final = "model.safetensors"
-LAST: Final = "last.ckpt"
 CLASSES: Final = "classes.json"
 VERSIONS: Final = "versions.json"
 
+_LOCK: Final = ".lock"
 _PATIENCE: Final = 10  # tries to replace a file that somebody else holds
 
 
 class RunFolder:
-    """A run folder being written.
+    """A run folder being written; nobody else can write to it until it is closed.
 
     Attributes:
         path: The folder.
     """
 
-    def __init__(self, path: Path, config: Config, classes: tuple[str, ...]) -> None:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held = contextlib.ExitStack()
+        self._events: IO[str]
+
+    @classmethod
+    def make(cls, path: Path, config: Config, classes: tuple[str, ...]) -> "RunFolder":
         """Make the folder and write what is known before the first step.
 
         Raises:
             InputError: The folder holds something already, or cannot be written.
         """
-        self.path = path
         check_free(path)
+        folder = cls(path)
         try:
             path.mkdir(parents=True, exist_ok=True)
+            folder._lock()
             _write(path / CONFIG, lambda file: file.write(config.to_toml().encode()))
             _write(path / CLASSES, lambda file: file.write(_json(list(classes))))
             _write(path / VERSIONS, lambda file: file.write(_json(versions())))
-            self._events = (path / EVENTS).open("a", encoding="utf-8", errors="surrogateescape")
+            folder._open_log()
         except OSError as error:
+            folder.close()
             raise _not_written(path, error) from None
+        return folder
+
+    @classmethod
+    def reopen(cls, path: Path) -> "RunFolder":
+        """Open the folder of a run that goes on; nothing in it is changed yet.
+
+        Raises:
+            InputError: Another process writes to it, or it cannot be written.
+        """
+        folder = cls(path)
+        try:
+            folder._lock()
+            folder._open_log()
+        except OSError as error:
+            folder.close()
+            raise _not_written(path, error) from None
+        except InputError:
+            folder.close()
+            raise
+        return folder
+
+    def _lock(self) -> None:
+        self._held.enter_context(exclusive(self.path / _LOCK, self._refuse))
+
+    def _refuse(self) -> None:
+        raise InputError(
+            "the run is being written by another window or program",
+            where=self.path,
+            remedy="stop it there first, or only look at the run",
+        )
+
+    def _open_log(self) -> None:
+        """Open the event log; a line that was cut off by a crash stays alone."""
+        path = self.path / EVENTS
+        torn = path.exists() and not _ends_a_line(path)
+        self._events = self._held.enter_context(path.open("a", encoding="utf-8", errors="surrogateescape"))
+        if torn:
+            self._events.write("\n")
 
     def record(self, event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded) -> None:
         """Append an event to `events.jsonl`; the phases of a progress bar are not kept."""
@@ -66,8 +115,8 @@ class RunFolder:
         _write(self.path / BEST, lambda file: file.write(to_safetensors(state)))
 
     def save_last(self, state: dict[str, Any]) -> None:
-        """Write what a resumed run needs to `last.ckpt`."""
-        _write(self.path / LAST, lambda file: torch.save(state, file))
+        """Write what a resumed run needs to `last.ckpt`; the one before becomes `previous.ckpt`."""
+        _write(self.path / LAST, lambda file: torch.save(state, file), before=self.path / PREVIOUS)
 
     @property
     def has_best(self) -> bool:
@@ -75,8 +124,8 @@ class RunFolder:
         return (self.path / BEST).exists()
 
     def close(self) -> None:
-        """Close the event log."""
-        self._events.close()
+        """Close the event log, and let others write."""
+        self._held.close()
 
 
 def check_free(path: Path) -> None:
@@ -116,23 +165,54 @@ def versions() -> dict[str, str]:
     }
 
 
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 1))
+        return file.read() in {b"", b"\n"}
+
+
 def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", errors="surrogateescape")
 
 
-def _write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
-    """Write a file so that either the old or the new content is there, whatever happens."""
+def _write(path: Path, fill: Callable[[IO[bytes]], object], *, before: Path | None = None) -> None:
+    """Write a file so that either the old or the new content is there, whatever happens.
+
+    Args:
+        path: The file.
+        fill: Writes the content.
+        before: Where the old content is kept.
+    """
     temporary = path.with_name(path.name + ".part")
     with temporary.open("wb") as file:
         fill(file)
         file.flush()
         os.fsync(file.fileno())
+    if before is not None and path.exists():
+        _rename(path, before)
+    _rename(temporary, path)
+    _sync_folder(path.parent)
+
+
+def _rename(path: Path, target: Path) -> None:
     for patience in range(_PATIENCE, -1, -1):
         try:
-            temporary.replace(path)
+            path.replace(target)
         except PermissionError:  # on Windows somebody who reads the old file, such as a virus scanner, holds it
             if patience == 0:
                 raise
             time.sleep(0.05)
         else:
             return
+
+
+def _sync_folder(folder: Path) -> None:
+    """Let the new name survive a loss of power, where the system can promise that."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network drives cannot
+            os.fsync(handle)
+    finally:
+        os.close(handle)

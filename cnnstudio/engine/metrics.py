@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,3 +60,12 @@ class Running:
         self._sums.zero_()
         self._images = 0
         return averages
+
+    def state(self) -> dict[str, Any]:
+        """Return the sums as they are, to go on from."""
+        return {"sums": self._sums, "images": self._images}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the sums of another process."""
+        self._sums.copy_(state["sums"])
+        self._images = int(state["images"])

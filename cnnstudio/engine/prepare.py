@@ -18,6 +18,7 @@ from cnnstudio.data.cache import ImageStore, read_catalog
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
+from cnnstudio.engine.resume import Checkpoint, same_split
 from cnnstudio.engine.schedule import make_optimizer, peak_lr, training_phases
 from cnnstudio.models import registry
 from cnnstudio.models.create import create, outline
@@ -41,6 +42,8 @@ class Prepared:
         mean: `(3, 1, 1)` on the device, subtracted from images in [0, 1].
         std: `(3, 1, 1)` on the device, divided by.
         loaded: What became of the pretrained weights, where there are any.
+        resumed_step: Optimizer steps that an earlier process has done.
+        notes: What the user should know, each a clause.
     """
 
     config: Config
@@ -51,9 +54,13 @@ class Prepared:
     mean: Tensor
     std: Tensor
     loaded: LoadReport | None
+    resumed_step: int = 0
+    notes: tuple[str, ...] = ()
 
     def weights_told(self) -> dict[str, Any]:
         """Return what `RunStarted` says of the initial weights."""
+        if self.resumed_step:
+            return {"weights": f"those of the run after step {self.resumed_step:,}", "resumed_step": self.resumed_step}
         if self.loaded is None:
             return {"weights": "random initial weights"}
         return {
@@ -64,8 +71,16 @@ class Prepared:
         }
 
 
-def prepare(config: Config, report: Callable[[Phase], None], control: Control) -> Prepared:
+def prepare(
+    config: Config, report: Callable[[Phase], None], control: Control, checkpoint: Checkpoint | None = None
+) -> Prepared:
     """Check everything, read the images, build the network; the quick checks come first.
+
+    Args:
+        config: What to train.
+        report: Told what is being done.
+        control: May stop it.
+        checkpoint: Where the run goes on; then its split and its weights hold.
 
     Raises:
         InputError: Something the user gave cannot be used.
@@ -87,21 +102,37 @@ def prepare(config: Config, report: Callable[[Phase], None], control: Control) -
     for phase in training_phases(config):
         planned.freeze(phase.train_last)
         make_optimizer(planned, config, phase)  # refuses stages that do not exist, and a run that learns nothing
-    if wanted(config):
+    if wanted(config) and checkpoint is None:
         _have_weights(config, report, control)
     store = _read(catalog, side, report, control)
-    division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
+    changed = ""
+    if checkpoint is None:
+        division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
+    else:
+        division, changed = same_split(checkpoint, store.catalog)
     report(Phase(text=f"Building {card.title}"))
     torch.manual_seed(config.train.seed)
-    network, loaded = create(config, classes=len(store.catalog.classes))
+    network, loaded = _build(config, len(store.catalog.classes), checkpoint)
     compute = resolve(config.compute, depthwise=has_depthwise(network))
-    _check_deterministic(config, compute)
+    check_deterministic(config, compute)
     compute.place(network)
     mean, std = (
         torch.tensor(values, device=compute.device).view(3, 1, 1)
         for values in (card.preprocessing.mean, card.preprocessing.std)
     )
-    return Prepared(_resolved(config, side, compute), store, division, network, compute, mean, std, loaded)
+    notes = (f"the folder has changed since: {changed}",) if changed else ()
+    final = _resolved(config, side, compute)
+    step = checkpoint.position.step if checkpoint else 0
+    return Prepared(final, store, division, network, compute, mean, std, loaded, step, notes)
+
+
+def _build(config: Config, classes: int, checkpoint: Checkpoint | None) -> tuple[Network, LoadReport | None]:
+    """Build the network with its first weights, or with those of the checkpoint."""
+    if checkpoint is None:
+        return create(config, classes)
+    network, _ = create(config.replace("model.pretrained", False), classes)
+    network.load_state_dict(checkpoint.network)
+    return network, None
 
 
 def _have_weights(config: Config, report: Callable[[Phase], None], control: Control) -> None:
@@ -157,8 +188,12 @@ def _resolved(config: Config, side: int, compute: Compute) -> Config:
     return config
 
 
-def _check_deterministic(config: Config, compute: Compute) -> None:
-    """Refuse what PyTorch cannot do deterministically on a GPU before the first backward pass finds out."""
+def check_deterministic(config: Config, compute: Compute) -> None:
+    """Refuse what PyTorch cannot do deterministically on a GPU before the first backward pass finds out.
+
+    Raises:
+        InputError: The run is to be deterministic and cannot be.
+    """
     padding = config.model.padding
     if config.compute.deterministic and compute.device.type == "cuda" and padding in {"reflect", "replicate"}:
         raise InputError(

@@ -5,8 +5,10 @@ import math
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -24,16 +26,21 @@ from cnnstudio.core.events import (
     RunEnded,
     RunStarted,
     StepEnded,
+    Warned,
 )
-from cnnstudio.data.augment import Augmentation
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.checkpoint import RunFolder, check_free
 from cnnstudio.engine.device import arithmetic
+from cnnstudio.engine.feed import Feed, PixelFeed
+from cnnstudio.engine.frozen import Telling, make_feed
+from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.losses import losses
 from cnnstudio.engine.metrics import Averages, Running
 from cnnstudio.engine.prepare import Prepared, prepare
 from cnnstudio.engine.preview import Preview
-from cnnstudio.engine.schedule import TrainingPhase, make_optimizer, make_schedule, training_phases
+from cnnstudio.engine.resume import Checkpoint, Position, paths_of, random_states, read_checkpoint
+from cnnstudio.engine.saver import Saver
+from cnnstudio.engine.schedule import make_optimizer, make_schedule, training_phases
 from cnnstudio.models.summary import watchable
 
 Sink = Callable[[Event], None]
@@ -45,14 +52,17 @@ class DivergedError(ArithmeticError):
     """The loss is no longer a number."""
 
 
-def train(config: Config, sink: Sink, control: Control, *, out: Path) -> RunEnded:
+def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bool = False) -> RunEnded:
     """Train a network as configured and keep the best weights in a run folder.
+
+    Resumed on the CPU, a run ends with the same weights, bit for bit, as one that was never interrupted.
 
     Args:
         config: What to train, on which images, how.
         sink: Receives every event, on the calling thread.
         control: Pauses, resumes and stops the run within one batch, and says what is being looked at.
-        out: The run folder; must not exist or be empty.
+        out: The run folder; must not exist or be empty, unless its run goes on.
+        resume: Whether to go on from the newest checkpoint in `out`, whose configuration `config` is.
 
     Returns:
         How the run ended, which is also the last event.
@@ -61,27 +71,33 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path) -> RunEnde
         InputError: Something in the configuration or the folder cannot be used; nothing has been trained.
     """
     began = time.monotonic()
-    check_free(out)
+    checkpoint, fallback = read_checkpoint(out) if resume else (None, "")
+    if checkpoint is None:
+        check_free(out)
     with kept_memory(), arithmetic(deterministic=config.compute.deterministic):
         try:
-            prepared = prepare(config, sink, control)
+            prepared = prepare(config, sink, control, checkpoint)
         except InputError:
             raise
         except StopRun:
             return _never_began(sink, began, "stopped", "")
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
             return _never_began(sink, began, "failed", _reason(error))
-        run = _Run(prepared, sink, control, RunFolder(out, prepared.config, prepared.store.catalog.classes))
+        classes = prepared.store.catalog.classes
+        folder = RunFolder.reopen(out) if resume else RunFolder.make(out, prepared.config, classes)
+        run = _Run(prepared, sink, control, folder, checkpoint)
         try:
-            return run.carry_out(began)
+            return run.carry_out(began, tuple(filter(None, (fallback, *prepared.notes))))
         finally:
-            run.folder.close()
+            run.close()
 
 
 class _Run:
     """One run from its first step to its last."""
 
-    def __init__(self, prepared: Prepared, sink: Sink, control: Control, folder: RunFolder) -> None:
+    def __init__(
+        self, prepared: Prepared, sink: Sink, control: Control, folder: RunFolder, checkpoint: Checkpoint | None
+    ) -> None:
         self.folder = folder
         self._sink = sink
         self._control = control
@@ -89,26 +105,35 @@ class _Run:
         self._config = prepared.config
         self._network = prepared.network
         self._compute = prepared.compute
-        self._pixels = torch.from_numpy(prepared.store.pixels)
+        self._feed: Feed = PixelFeed(prepared)
         self._labels = torch.from_numpy(prepared.store.labels)
         self._train = torch.tensor(prepared.split.train)
         self._val = torch.tensor(prepared.split.val)
         self._preview = Preview(prepared)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._step = 0
-        self._best: EpochEnded | None = None
+        self._saver = Saver(folder.save_last)
+        self._resumed = checkpoint  # let go as soon as it has been taken over
+        self._start = checkpoint.position if checkpoint else Position()
+        self._step = self._start.step
+        self._best = checkpoint.best if checkpoint else None
+        self._began = time.monotonic() - self._start.spent
         self._held = 0.0  # seconds spent paused
 
-    def carry_out(self, began: float) -> RunEnded:
+    def carry_out(self, began: float, notes: tuple[str, ...] = ()) -> RunEnded:
         """Train, and turn whatever ends the run into one closing event."""
+        self._began = began - self._start.spent
         reason: EndReason = "finished"
         message = ""
         try:
             self._emit(self._opening())
+            for note in notes:
+                self._emit(Warned(text=note))
             try:
                 self._all_epochs()
+                self._saver.wait()
             except StopRun:
+                self._saver.wait()
                 reason = "stopped"
                 if not self.folder.has_best:
                     self.folder.save_best(self._network)  # within the first epoch: what there is, is kept
@@ -119,7 +144,7 @@ class _Run:
             reason=reason,
             best_val_accuracy=self._best.val_accuracy if self._best else None,
             best_epoch=self._best.epoch if self._best else None,
-            seconds=time.monotonic() - began,
+            seconds=time.monotonic() - self._began,
             run=str(self.folder.path),
             message=message,
         )
@@ -128,85 +153,91 @@ class _Run:
         self._sink(ended)
         return ended
 
+    def close(self) -> None:
+        """Let the last checkpoint reach the disk, and let others write to the folder."""
+        with contextlib.suppress(OSError, RuntimeError):  # told already where it matters
+            self._saver.wait()
+        self.folder.close()
+
     def _keep_traceback(self) -> None:
         with contextlib.suppress(OSError):
             (self.folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
 
     def _all_epochs(self) -> None:
         first = 1
-        for phase in training_phases(self._config):
+        for number, phase in enumerate(training_phases(self._config)):
+            epochs = range(max(first, self._start.epoch), first + phase.epochs)
+            first += phase.epochs
+            if not epochs:
+                continue  # done by an earlier process
             self._network.freeze(phase.train_last)
+            telling = Telling(self._emit, lambda: self._control.check(while_paused=self._look))
+            self._feed = make_feed(self._prepared, telling, epochs=len(epochs))
             steps = len(self._batches(self._train))
             optimizer = make_optimizer(self._network, self._config, phase)
             schedule = make_schedule(optimizer, self._config, steps=steps * phase.epochs)
-            for epoch in range(first, first + phase.epochs):
-                self._one_epoch(epoch, phase, optimizer, schedule)
-            first += phase.epochs
+            learning = Learning(number, phase, optimizer, schedule, self._scaler)
+            if self._resumed is not None:
+                learning.go_on_from(self._resumed)
+            for epoch in epochs:
+                self._one_epoch(epoch, learning)
 
-    def _one_epoch(
-        self,
-        epoch: int,
-        phase: TrainingPhase,
-        optimizer: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-    ) -> None:
+    def _one_epoch(self, epoch: int, learning: Learning) -> None:
         began, held = time.monotonic(), self._held
-        text = f"Training {phase.title}, epoch {epoch} of {self._config.train.epochs}"
+        text = f"Training {learning.phase.title}, epoch {epoch} of {self._config.train.epochs}"
         self._emit(Phase(text=text, done=(epoch - 1) / self._config.train.epochs))
-        self._network.train()
-        trained, training_seconds = self._learn(epoch, optimizer, schedule)
+        self._feed.module.train()
+        whole, recent, done = self._learn(epoch, learning)
         self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._config.train.epochs))
-        validated = self._validate()
+        validated = self._validate(lambda: self._checkpoint(learning, done, whole, recent))
+        trained = whole.read()
         ended = EpochEnded(
             epoch=epoch,
             train_loss=trained.loss,
             train_accuracy=trained.accuracy,
             val_loss=validated.loss,
             val_accuracy=validated.accuracy,
-            images_per_second=trained.images / max(training_seconds, 1e-9),
+            images_per_second=trained.images / max(done.seconds, 1e-9),
             seconds=time.monotonic() - began - (self._held - held),
             best=self._best is None or _rank(validated) > (self._best.val_accuracy, -self._best.val_loss),
         )
         if ended.best:
             self._best = ended
             self.folder.save_best(self._network)
-        self.folder.save_last(self._checkpoint(epoch, optimizer, schedule))
+        self._saver.save(self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums()))
         self._emit(ended)
 
-    def _learn(
-        self, epoch: int, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
-    ) -> tuple[Averages, float]:
-        """Go once through the training images; return the means and the seconds without pauses."""
+    def _learn(self, epoch: int, learning: Learning) -> tuple[Running, Running, Position]:
+        """Go once through the training images; return the sums and how long it took."""
         config, device = self._config, self._compute.device
         shuffle = torch.Generator().manual_seed(config.train.seed * 1_000_003 + epoch)
         batches = self._batches(self._train[torch.randperm(len(self._train), generator=shuffle)])
-        augment = None
-        if config.data.augment:
-            side = self._pixels.shape[1]
-            augment = Augmentation(len(self._pixels), side, seed=config.train.seed, epoch=epoch)
+        self._feed.begin(epoch)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
-        whole, recent = (Running(device, self._network.listening) for _ in range(2))
-        seconds = since = 0.0
-        for number, indices in enumerate(batches, start=1):
-            self._between_steps()
+        whole, recent = self._sums(), self._sums()
+        done = Position(epoch=epoch)
+        if self._resumed is not None:
+            done = self._start
+            for sums, state in zip((whole, recent), self._resumed.sums, strict=True):
+                sums.restore(state)
+            self._resumed = None
+        since = done.since
+        for number, indices in enumerate(batches[done.batch :], start=done.batch + 1):
+            self._between_steps(partial(self._checkpoint, learning, replace(done, since=since), whole, recent))
             began = time.monotonic()
-            pixels = self._pixels[indices] if augment is None else augment(self._pixels[indices], indices)
             labels = self._labels[indices].to(device)
-            images = self._compute.images(pixels, self._prepared.mean, self._prepared.std)  # (B, 3, S, S)
+            inputs = self._feed.training(indices)  # images (B, 3, S, S), or features of them
             with self._compute.autocast():
-                found = losses(self._network(images), labels, config)  # of logits (B, classes)
-            optimizer.zero_grad(set_to_none=True)
-            self._scaler.scale(found.total).backward()  # type: ignore[no-untyped-call]
-            self._scaler.step(optimizer)
-            self._scaler.update()
-            schedule.step()
+                found = losses(self._feed.module(inputs), labels, config)  # of logits (B, classes)
+            learning.step(found.total)
             whole.add(found.main, found.logits, labels, found.aux)
             recent.add(found.main, found.logits, labels, found.aux)
             self._step += 1
             if number % every == 0 or number == len(batches):
                 means = _finite(recent.take(), self._step)  # the only wait for the device
-            since += time.monotonic() - began
-            seconds += time.monotonic() - began
+            took = time.monotonic() - began
+            since += took
+            done = replace(done, batch=number, seconds=done.seconds + took)
             if number % every == 0 or number == len(batches):
                 self._emit(
                     StepEnded(
@@ -214,35 +245,40 @@ class _Run:
                         epoch=epoch - 1 + number / len(batches),
                         loss=means.loss,
                         accuracy=means.accuracy,
-                        lr=float(schedule.get_last_lr()[0]),
+                        lr=float(learning.schedule.get_last_lr()[0]),
                         images_per_second=means.images / max(since, 1e-9),
                         aux_losses=dict(means.aux),
                     )
                 )
                 since = 0.0
-        return whole.read(), seconds
+        return whole, recent, done
 
     @torch.no_grad()
-    def _validate(self) -> Averages:
-        self._network.eval()
+    def _validate(self, checkpoint: Callable[[], Checkpoint]) -> Averages:
+        self._feed.module.eval()
         sums = Running(self._compute.device)
         for indices in _divide(self._val, self._config.data.batch_size):
-            self._between_steps()
+            self._between_steps(checkpoint)
             labels = self._labels[indices].to(self._compute.device)
-            images = self._compute.images(self._pixels[indices], self._prepared.mean, self._prepared.std)
+            inputs = self._feed.validating(indices)
             with self._compute.autocast():
-                logits = self._network(images)
+                logits = self._feed.module(inputs)
                 loss = functional.cross_entropy(logits, labels)
             sums.add(loss, logits, labels)
         return _finite(sums.read(), self._step)
 
-    def _between_steps(self) -> None:
-        """Honour requests, and look at the feature maps if somebody watches."""
+    def _between_steps(self, checkpoint: Callable[[], Checkpoint]) -> None:
+        """Honour requests, keep the state from time to time, and show the feature maps that somebody watches."""
         began = time.monotonic()
         try:
             self._control.check(while_paused=self._look)
+        except StopRun:
+            self._saver.save(checkpoint())
+            raise
         finally:
             self._held += time.monotonic() - began
+        if self._saver.due():
+            self._saver.save(checkpoint())
         if self._preview.due(self._control.watched):
             self._look()
 
@@ -274,19 +310,23 @@ class _Run:
             **self._prepared.weights_told(),
         )
 
-    def _checkpoint(
-        self, epoch: int, optimizer: torch.optim.Optimizer, schedule: torch.optim.lr_scheduler.LRScheduler
-    ) -> dict[str, Any]:
-        return {
-            "epoch": epoch,
-            "step": self._step,
-            "network": self._network.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-            "scaler": self._scaler.state_dict(),
-            "rng": torch.get_rng_state(),
-            "best": self._best.model_dump() if self._best else None,
-        }
+    def _sums(self) -> Running:
+        return Running(self._compute.device, self._network.listening)
+
+    def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
+        catalog, split = self._prepared.store.catalog, self._prepared.split
+        spent = time.monotonic() - self._began
+        return Checkpoint(
+            position=replace(done, phase=learning.number, step=self._step, spent=spent),
+            network=self._network.state_dict(),
+            learning=learning.state(),
+            sums=(whole.state(), recent.state()),
+            rng=random_states(),
+            best=self._best,
+            classes=catalog.classes,
+            train=paths_of(catalog, split.train),
+            val=paths_of(catalog, split.val),
+        )
 
     def _emit(self, event: Event) -> None:
         if not isinstance(event, FeatureMaps):

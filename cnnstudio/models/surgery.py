@@ -38,7 +38,7 @@ def fold_batchnorm(source: Network, target: Network) -> None:
     """
     layers = [each for each in source.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
     others = [each for each in target.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
-    norms = _norms_behind(source)
+    norms = norms_behind(source)
     with torch.no_grad():
         for layer, other in zip(layers, others, strict=True):
             assert other.weight.shape == layer.weight.shape
@@ -56,8 +56,8 @@ def fold_batchnorm(source: Network, target: Network) -> None:
             other.bias.copy_(bias)
 
 
-def _norms_behind(network: Network) -> dict[nn.Module, nn.BatchNorm2d]:
-    """Return the BatchNorm2d behind each convolution: the one that is registered right after it."""
+def norms_behind(network: Network) -> dict[nn.Module, nn.BatchNorm2d]:
+    """Return the BatchNorm2d behind each convolution that has one: it is registered right after it."""
     norms: dict[nn.Module, nn.BatchNorm2d] = {}
     last: nn.Module | None = None
     for module in network.modules():

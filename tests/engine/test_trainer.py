@@ -79,7 +79,7 @@ def test_the_run_folder_holds_what_the_design_says(configure: Configure, tmp_pat
     events = run(configure(), tmp_path / "run")
 
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"config.toml", "events.jsonl", "model.safetensors", "last.ckpt", "classes.json", "versions.json"}
+    assert names == {"config.toml", "events.jsonl", "model.safetensors", "last.ckpt", "previous.ckpt", "classes.json", "versions.json"}
     assert json.loads((tmp_path / "run" / "classes.json").read_text()) == ["left", "top"]
     assert json.loads((tmp_path / "run" / "versions.json").read_text())["torch"] == torch.__version__
     kept = load_config(tmp_path / "run" / "config.toml")
@@ -87,7 +87,7 @@ def test_the_run_folder_holds_what_the_design_says(configure: Configure, tmp_pat
     lines = (tmp_path / "run" / "events.jsonl").read_text(encoding="utf-8").splitlines()
     assert [from_line(line) for line in lines] == [event for event in events if not isinstance(event, Phase)]
     checkpoint = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
-    assert (checkpoint["epoch"], checkpoint["step"]) == (2, 10)
+    assert (checkpoint["epoch"], checkpoint["batch"], checkpoint["step"]) == (3, 0, 10)
 
 
 def test_the_same_seed_gives_the_same_losses_and_weights(configure: Configure, tmp_path: Path) -> None:

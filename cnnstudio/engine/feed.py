@@ -1,0 +1,103 @@
+"""What a step of the training gets: images for the whole network, or features for the part that learns."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from cnnstudio.data.augment import Augmentation
+from cnnstudio.engine.prepare import Prepared
+
+
+class Feed(Protocol):
+    """Inputs by image number, and the module that takes them.
+
+    Attributes:
+        module: From inputs to logits; in training mode it may give auxiliary ones too.
+    """
+
+    module: nn.Module
+
+    def begin(self, epoch: int) -> None:
+        """Prepare for the training batches of an epoch."""
+
+    def training(self, indices: Tensor) -> Tensor:
+        """Return the inputs of a training batch on the device; `indices` (B,) are numbers of images."""
+
+    def validating(self, indices: Tensor) -> Tensor:
+        """Return the inputs of a validation batch on the device."""
+
+
+class PixelFeed:
+    """Images, shifted and mirrored at random for training.
+
+    Attributes:
+        module: The whole network.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.module: nn.Module = prepared.network
+        self._prepared = prepared
+        self._pixels = torch.from_numpy(prepared.store.pixels)
+        self._augment: Augmentation | None = None
+
+    def begin(self, epoch: int) -> None:
+        """Draw the shifts and mirrors of an epoch."""
+        config = self._prepared.config
+        if config.data.augment:
+            count, side = self._pixels.shape[:2]
+            self._augment = Augmentation(count, side, seed=config.train.seed, epoch=epoch)
+
+    def training(self, indices: Tensor) -> Tensor:
+        """Return images (B, 3, S, S)."""
+        pixels = self._pixels[indices]
+        return self._normalised(pixels if self._augment is None else self._augment(pixels, indices))
+
+    def validating(self, indices: Tensor) -> Tensor:
+        """Return images (B, 3, S, S) as they are."""
+        return self._normalised(self._pixels[indices])
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        prepared = self._prepared
+        return prepared.compute.images(pixels, prepared.mean, prepared.std)
+
+
+class FeatureFeed:
+    """What the frozen part has answered to each view of each image, computed once.
+
+    Attributes:
+        module: The part of the network that learns.
+    """
+
+    def __init__(self, module: nn.Module, features: Tensor, rows: Tensor, *, device: torch.device, seed: int) -> None:
+        """Make a feed.
+
+        Args:
+            module: The part that learns.
+            features: `(R, *shape)` float16.
+            rows: `(views, N)` int64, the row of each view of each image; the first view is the image as it is.
+            device: Where the inputs are wanted.
+            seed: Decides which view is learnt from when.
+        """
+        self.module = module
+        self._features, self._rows = features, rows
+        self._device, self._seed = device, seed
+        self._chosen = rows[0]
+
+    def begin(self, epoch: int) -> None:
+        """Draw a view of each image."""
+        views, images = self._rows.shape
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
+        chosen = torch.randint(views, (images,), generator=generator)
+        self._chosen = self._rows[chosen, torch.arange(images)]
+
+    def training(self, indices: Tensor) -> Tensor:
+        """Return features (B, *shape) float32 of the views of this epoch."""
+        return self._on_device(self._chosen[indices])
+
+    def validating(self, indices: Tensor) -> Tensor:
+        """Return features (B, *shape) float32 of the images as they are."""
+        return self._on_device(self._rows[0, indices])
+
+    def _on_device(self, rows: Tensor) -> Tensor:
+        return self._features[rows].to(self._device).float()

@@ -1,0 +1,199 @@
+"""Frozen means free: what never changes is computed once for each view of an image, and kept for the next run."""
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import psutil
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from cnnstudio.core.events import Phase, Warned
+from cnnstudio.data.augment import Augmentation
+from cnnstudio.data.row_store import RowStore, key_of, open_store
+from cnnstudio.engine.feed import FeatureFeed, Feed, PixelFeed
+from cnnstudio.engine.prepare import Prepared
+from cnnstudio.models.split import Lower, Parts, split_network
+
+_BATCH: Final = 64
+_VIEWS: Final = 4  # of each training image where they are shifted and mirrored; as many passes as a run of four epochs
+_MEMORY: Final = 0.25  # of what is free, for features
+_COMPARED: Final = 4  # images on which a form of the frozen part has to answer as the network itself
+_LIKE: Final = 0.999  # cosine of their features, at least
+_TICK: Final = 0.1  # seconds between two reports of progress
+_FORMAT: Final = "1"  # of the stored features; another one leaves the old ones alone
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Whom to tell what is being done, and whom to ask whether to go on.
+
+    Attributes:
+        report: Takes phases and warnings.
+        check: Raises to give up.
+    """
+
+    report: Callable[[Phase | Warned], None]
+    check: Callable[[], None]
+
+
+def make_feed(prepared: Prepared, telling: Telling, *, epochs: int) -> Feed:
+    """Return the cheapest way to feed the network as it is frozen now.
+
+    Features are kept on disk by the content of the images and everything that decides them, and found again by later
+    runs. Where there is no room for them the frozen part runs in every epoch, which is said.
+
+    Args:
+        prepared: The run; the frozen stages of its network decide.
+        telling: Told of the progress.
+        epochs: How many will be fed; more views than that are not computed.
+    """
+    parts = split_network(prepared.network)
+    if parts is None:
+        return PixelFeed(prepared)
+    return _Frozen(prepared, parts, telling).feed(epochs)
+
+
+class _Frozen:
+    def __init__(self, prepared: Prepared, parts: Parts, telling: Telling) -> None:
+        self._prepared = prepared
+        self._parts = parts
+        self._telling = telling
+        self._pixels = torch.from_numpy(prepared.store.pixels)
+        self._lower = self._checked_form()
+
+    def feed(self, epochs: int) -> Feed:
+        shape = tuple(self._compute(self._lower, self._pixels[:1])[0].shape)
+        views = self._affordable(shape, min(_VIEWS, epochs) if self._prepared.config.data.augment else 1)
+        if not views:
+            return PixelFeed(self._prepared)
+        wanted = self._wanted(views)
+        rows = torch.full((views, len(self._pixels)), -1, dtype=torch.int64)
+        with self._store(shape) as store:
+            features = self._found_or_computed(store, wanted, shape)
+        for row, (view, image) in enumerate(wanted):
+            rows[view, image] = row
+        return FeatureFeed(
+            self._parts.upper,
+            features,
+            rows,
+            device=self._prepared.compute.device,
+            seed=self._prepared.config.train.seed,
+        )
+
+    def _checked_form(self) -> Lower:
+        """Return the frozen part in its fastest form, if that answers as the network itself does."""
+        prepared = self._prepared
+        plain, folded = (Lower(prepared.network, self._parts.boundary, folded=each) for each in (False, True))
+        for form in (plain, folded):
+            prepared.compute.place(form)
+        pixels = self._pixels[:_COMPARED]
+        with torch.inference_mode():
+            images = prepared.compute.images(pixels, prepared.mean, prepared.std)
+            expected = plain(images).float().flatten(1)
+        likeness = torch.cosine_similarity(self._compute(folded, pixels).float().flatten(1), expected).min()
+        if likeness >= _LIKE:
+            return folded
+        text = f"the frozen part runs without folded BatchNorm: folded, it would answer otherwise ({likeness:.4f})"
+        self._telling.report(Warned(text=text))
+        return plain
+
+    def _affordable(self, shape: tuple[int, ...], views: int) -> int:
+        """Return how many views there is room for, and say so where there is none for a single one."""
+        split = self._prepared.split
+        size = 2 * math.prod(shape)
+        budget = psutil.virtual_memory().available * _MEMORY
+        least = size * (len(split.train) + len(split.val))
+        if least > budget:
+            what = f"the features of the frozen part would take {least / 1e9:.1f} GB of memory"
+            self._telling.report(Warned(text=f"{what}, so it runs in every epoch"))
+            return 0
+        return max(1, min(views, int((budget - size * len(split.val)) // (size * len(split.train)))))
+
+    def _wanted(self, views: int) -> list[tuple[int, int]]:
+        """Return view and image of every row: validation images are seen as they are."""
+        split = self._prepared.split
+        plain = [(0, image) for image in sorted({*split.train, *split.val})]
+        return plain + [(view, image) for view in range(1, views) for image in split.train]
+
+    def _found_or_computed(
+        self, store: RowStore | None, wanted: list[tuple[int, int]], shape: tuple[int, ...]
+    ) -> Tensor:
+        contents = [key_of(self._prepared.store.pixels[image].data) for image in range(len(self._pixels))]
+        keys = [key_of(contents[image], view.to_bytes(2, "little")) for view, image in wanted]
+        known = np.full(len(keys), -1) if store is None else store.find(keys)
+        features = np.empty((len(wanted), *shape), dtype=np.float16)
+        there = known >= 0
+        if store is not None:
+            features[there] = store.read(known[there])
+        missing = np.flatnonzero(~there)
+        for batch in self._batches(missing):
+            pixels = self._seen(contents, [wanted[row] for row in batch])
+            features[batch] = self._compute(self._lower, pixels).to(torch.float16).cpu().numpy()
+            if store is not None:
+                with contextlib.suppress(OSError):  # a full disk costs the next run its head start, not this one
+                    store.append([keys[row] for row in batch], features[batch])
+        return torch.from_numpy(features)
+
+    def _batches(self, missing: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+        """Yield the rows to compute in batches, and tell how far they are."""
+        told = -math.inf
+        for start in range(0, len(missing), _BATCH):
+            self._telling.check()
+            if time.monotonic() - told >= _TICK:
+                told = time.monotonic()
+                text = f"Running the frozen part, {start:,} of {len(missing):,} images and views"
+                self._telling.report(Phase(text=text, done=start / len(missing)))
+            yield missing[start : start + _BATCH]
+
+    def _seen(self, contents: list[bytes], rows: list[tuple[int, int]]) -> Tensor:
+        """Return views of images (B, S, S, 3) uint8; each is decided by its number and the content of the image."""
+        images = torch.tensor([image for _, image in rows])
+        drawn = [key_of(contents[image], b"view", view.to_bytes(2, "little")) for view, image in rows]
+        plain = torch.tensor([view == 0 for view, _ in rows])
+        augment = Augmentation.decided_by(drawn, self._pixels.shape[1], plain=plain)
+        return augment(self._pixels[images], torch.arange(len(rows)))
+
+    @torch.inference_mode()
+    def _compute(self, lower: Lower, pixels: Tensor) -> Tensor:
+        prepared = self._prepared
+        with prepared.compute.autocast():
+            features: Tensor = lower(prepared.compute.images(pixels, prepared.mean, prepared.std))
+        return features.contiguous()
+
+    @contextlib.contextmanager
+    def _store(self, shape: tuple[int, ...]) -> Iterator[RowStore | None]:
+        """Give the store of these features; None where the disk does not let us keep any."""
+        try:
+            store = open_store("features", self._about(), shape, np.float16)
+        except OSError:
+            yield None
+            return
+        try:
+            yield store
+        finally:
+            with contextlib.suppress(OSError):
+                store.commit()
+
+    def _about(self) -> str:
+        """Return everything that decides what a feature is, but for the image and its view."""
+        config = self._prepared.config
+        about = (
+            _FORMAT,
+            config.model.model_copy(update={"aux": 0.0, "pretrained": True}).model_dump_json(),
+            str(config.data.image_size),
+            self._parts.boundary,
+            self._prepared.compute.precision,
+            str((self._prepared.mean.tolist(), self._prepared.std.tolist())),
+            _fingerprint(self._lower).hex(),
+        )
+        return "\n".join(about)
+
+
+def _fingerprint(module: nn.Module) -> bytes:
+    return key_of(*(each.detach().cpu().contiguous().numpy().tobytes() for each in module.state_dict().values()))

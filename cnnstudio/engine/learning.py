@@ -1,0 +1,48 @@
+"""The optimizer of a phase with its schedule and its scaler, which are kept and taken over together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnstudio.engine.resume import Checkpoint, set_random_states
+from cnnstudio.engine.schedule import TrainingPhase
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learning:
+    """What changes the weights during a phase.
+
+    Attributes:
+        number: Which of the training phases, counted from 0.
+        phase: What it is like.
+        optimizer: Over all that learns.
+        schedule: Of its learning rates.
+        scaler: Of float16 gradients; it does nothing otherwise.
+    """
+
+    number: int
+    phase: TrainingPhase
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    scaler: torch.amp.GradScaler
+
+    def step(self, loss: Tensor) -> None:
+        """Go one step down the gradient of a loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.schedule.step()
+
+    def state(self) -> dict[str, Any]:
+        """Return the state dicts by their names."""
+        return {name: getattr(self, name).state_dict() for name in ("optimizer", "schedule", "scaler")}
+
+    def go_on_from(self, checkpoint: Checkpoint) -> None:
+        """Take over random numbers and, unless it is of an earlier phase, the state of a checkpoint."""
+        if checkpoint.position.phase == self.number:
+            for name, state in checkpoint.learning.items():
+                getattr(self, name).load_state_dict(state)
+        set_random_states(checkpoint.rng)

@@ -1,0 +1,212 @@
+"""Where a run stands, so that another process can go on from there to the same result."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import EpochEnded
+from cnnstudio.data.scan import Catalog
+from cnnstudio.data.splits import Split
+
+LAST: Final = "last.ckpt"
+PREVIOUS: Final = "previous.ckpt"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a run has come.
+
+    Attributes:
+        phase: Which of the training phases, counted from 0.
+        epoch: The present epoch, counted from 1.
+        batch: Batches of it that are done.
+        step: Optimizer steps done since the start of the run.
+        seconds: Training time of this epoch so far.
+        since: The part of it since the latest report.
+        spent: Seconds of the whole run so far.
+    """
+
+    phase: int = 0
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    since: float = 0.0
+    spent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """All that a run needs to go on.
+
+    Attributes:
+        position: How far it has come.
+        network: State dict of the network.
+        learning: State dicts of optimizer, schedule and gradient scaler, by their names.
+        sums: Sums of losses so far, of the epoch and since the latest report.
+        rng: States of torch's random numbers: the CPU's, then those of CUDA devices.
+        best: The epoch whose weights are kept.
+        classes: Class names in the order of the logits.
+        train: Paths of the training images below the data folder, in order.
+        val: The same of the validation images.
+    """
+
+    position: Position
+    network: dict[str, Tensor]
+    learning: dict[str, Any]
+    sums: tuple[dict[str, Any], dict[str, Any]]
+    rng: tuple[Tensor, ...]
+    best: EpochEnded | None
+    classes: tuple[str, ...]
+    train: tuple[str, ...]
+    val: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `torch.save` writes; `torch.load` reads it with `weights_only=True`."""
+        return {
+            "version": VERSION,
+            **asdict(self.position),
+            "network": self.network,
+            **self.learning,
+            "sums": list(self.sums),
+            "rng": list(self.rng),
+            "best": self.best.model_dump() if self.best else None,
+            "classes": _packed(self.classes),
+            "train": _packed(self.train),
+            "val": _packed(self.val),
+        }
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> "Checkpoint":
+        """Return the checkpoint of such a dict.
+
+        Raises:
+            KeyError, TypeError, ValueError: It is none.
+        """
+        first, second = state["sums"]
+        return cls(
+            position=Position(**{name: state[name] for name in Position.__dataclass_fields__}),
+            network=state["network"],
+            learning={name: state[name] for name in ("optimizer", "schedule", "scaler")},
+            sums=(first, second),
+            rng=tuple(state["rng"]),
+            best=EpochEnded.model_validate(state["best"]) if state["best"] else None,
+            classes=_unpacked(state["classes"]),
+            train=_unpacked(state["train"]),
+            val=_unpacked(state["val"]),
+        )
+
+
+def read_checkpoint(run: Path) -> tuple[Checkpoint, str]:
+    """Read the newest checkpoint of a run that is whole.
+
+    Returns:
+        The checkpoint, and one clause on why it is not the newest; empty if it is.
+
+    Raises:
+        InputError: There is none, none is whole, or the run comes from a newer version of this program.
+    """
+    damaged = ""
+    for name in (LAST, PREVIOUS):
+        path = run / name
+        if not path.is_file():
+            continue
+        state = _read(path)
+        if state is not None and state.get("version", 0) > VERSION:
+            raise InputError(
+                "the run comes from a newer version of CNN Studio", where=run, remedy="update CNN Studio to go on"
+            )
+        try:
+            checkpoint = Checkpoint.from_dict(state or {})
+        except (KeyError, TypeError, ValueError):
+            damaged = damaged or f"{name} is damaged"
+            continue
+        return checkpoint, f"{damaged}: the run goes on from the checkpoint before it" if damaged else ""
+    what = f"{damaged}, and no whole one is before it" if damaged else "there is no checkpoint to go on from"
+    raise InputError(what, where=run, remedy="train again with `cnnstudio train` and the config.toml of the run")
+
+
+def random_states() -> tuple[Tensor, ...]:
+    """Return the states of torch's random numbers, the CPU's first."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return (torch.get_rng_state(), *cuda)
+
+
+def set_random_states(states: Sequence[Tensor]) -> None:
+    """Put them back; those of devices that are not here are left out."""
+    torch.set_rng_state(states[0])
+    if torch.cuda.is_available() and len(states) == 1 + torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(list(states[1:]))
+
+
+def paths_of(catalog: Catalog, indices: Sequence[int]) -> tuple[str, ...]:
+    """Return the paths of some images, below the data folder where they lie in it."""
+    paths = [catalog.images[index].path for index in indices]
+    root = catalog.root
+    return tuple(str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths)
+
+
+def same_split(checkpoint: Checkpoint, catalog: Catalog) -> tuple[Split, str]:
+    """Return the images of a run where they lie now, each on its old side of the split.
+
+    Returns:
+        The split, and a clause on images that have come or gone; empty if none have.
+
+    Raises:
+        InputError: Too few are left, or they are of other classes.
+    """
+    if catalog.classes != checkpoint.classes:
+        raise InputError(
+            f"the classes are no longer those of the run: {', '.join(checkpoint.classes)}",
+            where=catalog.root,
+            remedy="put the folders back as they were, or train anew",
+        )
+    names = paths_of(catalog, range(len(catalog.images)))
+    place = {name: index for index, name in enumerate(names)}
+    train = tuple(place[name] for name in checkpoint.train if name in place)
+    val = tuple(place[name] for name in checkpoint.val if name in place)
+    if not train or not val:
+        raise InputError(
+            "the images that the run has learnt from are gone",
+            where=catalog.root,
+            remedy="put them back, or train anew",
+        )
+    gone = len(checkpoint.train) + len(checkpoint.val) - len(train) - len(val)
+    come = len(set(names) - {*checkpoint.train, *checkpoint.val}) - _held_back(catalog)
+    parts = (f"{gone:,} of its images are gone" if gone else "", f"{come:,} new ones are left out" if come > 0 else "")
+    return Split(train, val), " and ".join(filter(None, parts))
+
+
+def _held_back(catalog: Catalog) -> int:
+    """Return how many images the folder keeps for tests."""
+    return sum(image.part == "test" for image in catalog.images)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """Return what a file holds if every byte of it is as it was written; code in it is never run."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001 - both readers raise nearly anything when a file is damaged
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def _packed(paths: Sequence[str]) -> Tensor:
+    text = "\0".join(paths).encode("utf-8", errors="surrogateescape")
+    return torch.from_numpy(np.frombuffer(bytearray(text), dtype=np.uint8))
+
+
+def _unpacked(packed: Tensor) -> tuple[str, ...]:
+    text = packed.numpy().tobytes().decode("utf-8", errors="surrogateescape")
+    return tuple(text.split("\0")) if text else ()

@@ -1,0 +1,171 @@
+"""What is frozen is computed once, and answers as the network itself."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor
+
+from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.control import Control
+from cnnstudio.core.events import EpochEnded, Event, RunEnded, StepEnded, Warned
+from cnnstudio.engine.trainer import train
+from cnnstudio.models.split import Lower
+
+Configure = Callable[..., Config]
+FROZEN = ("transfer.mode=freeze", "model.pretrained=false", "train.epochs=3", "model.width=8")
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list that gets the size of each batch that the frozen part runs on."""
+    sizes: list[int] = []
+    forward = Lower.forward
+
+    def counted(self: Lower, x: Tensor) -> Tensor:
+        sizes.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(Lower, "forward", counted)
+    return sizes
+
+
+def run(config: Config, out: Path, **how: bool) -> list[Event]:
+    events: list[Event] = []
+    train(config, events.append, Control(), out=out, **how)
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].reason == "finished", events[-1].message
+    return events
+
+
+def losses(events: list[Event]) -> list[float]:
+    return [event.loss for event in events if isinstance(event, StepEnded)]
+
+
+def without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the run believe that there is no memory for features."""
+    scarce = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=4096), disk_usage=psutil.disk_usage)
+    monkeypatch.setattr("cnnstudio.engine.frozen.psutil", scarce)
+
+
+@pytest.mark.parametrize("train_last", [1, 2, 4])
+def test_the_run_is_that_of_the_whole_network(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, train_last: int
+) -> None:
+    config = configure(*FROZEN, f"transfer.train_last={train_last}")
+    with_features = run(config, tmp_path / "features")
+    without_memory(monkeypatch)
+    without = run(config, tmp_path / "whole")
+    np.testing.assert_allclose(losses(with_features), losses(without), rtol=2e-2)
+    epochs = [
+        [event.val_accuracy for event in each if isinstance(event, EpochEnded)] for each in (with_features, without)
+    ]
+    np.testing.assert_allclose(*epochs, atol=0.1)
+    assert any(isinstance(event, Warned) and "runs in every epoch" in event.text for event in without)
+
+
+def test_each_image_passes_the_frozen_part_once(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
+    run(configure(*FROZEN), tmp_path / "run")
+    compared = 2 * 4 + 1  # both forms on four images, one more for the shape
+    assert sum(seen) - compared == 48
+
+
+def test_the_next_run_finds_the_features(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
+    first = run(configure(*FROZEN), tmp_path / "first")
+    seen.clear()
+    second = run(configure(*FROZEN), tmp_path / "second")
+    assert sum(seen) == 9
+    assert losses(second) == losses(first)
+    seen.clear()
+    run(configure(*FROZEN, "train.lr=0.1", "train.optimizer='sgd'"), tmp_path / "third")
+    assert sum(seen) == 9
+
+
+@pytest.mark.parametrize(
+    "change", ["model.padding=circular", "data.image_size=40", "train.seed=3", "transfer.train_last=2"]
+)
+def test_features_of_another_network_are_not_taken(
+    configure: Configure, tmp_path: Path, seen: list[int], change: str
+) -> None:
+    run(configure(*FROZEN), tmp_path / "first")
+    seen.clear()
+    run(configure(*FROZEN, change), tmp_path / "second")
+    assert sum(seen) == 48 + 9
+
+
+def test_new_images_cost_what_they_are(
+    configure: Configure, bright_and_dark: Path, tmp_path: Path, seen: list[int]
+) -> None:
+    shutil.copytree(bright_and_dark, tmp_path / "images")
+    config = configure(*FROZEN, f"data.folder='{tmp_path / 'images'}'")
+    run(config, tmp_path / "first")
+    Image.new("RGB", (40, 40), (200, 30, 90)).save(tmp_path / "images" / "left" / "0new.png")
+    (tmp_path / "images" / "top" / "03.png").rename(tmp_path / "images" / "top" / "z.png")
+    seen.clear()
+    run(config, tmp_path / "second")
+    assert sum(seen) == 1 + 9
+
+
+def test_views_are_shifted_and_mirrored_and_remembered(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
+    config = configure(*FROZEN, "data.augment=true")
+    first = run(config, tmp_path / "first")
+    assert sum(seen) == 48 + 2 * 38 + 9  # three views, as many as epochs, of each of 38 training images
+    seen.clear()
+    assert losses(run(config, tmp_path / "second")) == losses(first)
+    assert sum(seen) == 9
+    plain = run(configure(*FROZEN), tmp_path / "plain")
+    assert losses(plain) != losses(first)
+
+
+def test_a_resumed_run_ends_with_the_same_bits(configure: Configure, tmp_path: Path) -> None:
+    config = configure(*FROZEN, "data.augment=true", "transfer.mode=freeze_then_finetune", "train.epochs=4")
+    run(config, tmp_path / "whole")
+    control = Control()
+
+    def sink(event: Event) -> None:
+        if isinstance(event, StepEnded) and event.step == 3:
+            control.stop()
+
+    train(config, sink, control, out=tmp_path / "parts")
+    run(load_config(tmp_path / "parts" / "config.toml"), tmp_path / "parts", resume=True)
+    whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+def test_a_full_disk_costs_the_head_start_only(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("cnnstudio.data.row_store.RowStore.append", full)
+    run(configure(*FROZEN), tmp_path / "first")
+    monkeypatch.setattr("cnnstudio.engine.frozen.open_store", full)
+    seen.clear()
+    run(configure(*FROZEN), tmp_path / "second")
+    assert sum(seen) == 48 + 9
+
+
+def test_a_stop_keeps_the_features_that_are_there(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
+) -> None:
+    monkeypatch.setattr("cnnstudio.engine.frozen._BATCH", 10)
+    monkeypatch.setattr("cnnstudio.engine.frozen._TICK", 0.0)
+    control = Control()
+
+    def sink(event: Event) -> None:
+        if getattr(event, "text", "").startswith("Running the frozen part, 20 of 48"):
+            control.stop()
+
+    ended = train(configure(*FROZEN), sink, control, out=tmp_path / "first")
+    assert ended.reason == "stopped"
+    seen.clear()
+    run(configure(*FROZEN), tmp_path / "second")
+    assert sum(seen) == 18 + 9
