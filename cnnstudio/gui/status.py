@@ -46,7 +46,7 @@ def badges(state: SessionState) -> dict[str, Badge]:
     data: Badge = "ready" if state.survey else "attention"
     return {
         "data": "busy" if state.surveying else data,
-        "model": "attention" if state.model_problem else ("ready" if state.summary else "none"),
+        "model": "attention" if state.model_problem else _model_badge(state),
         "train": "busy" if state.run.active else ("ready" if state.run.epochs else "none"),
         "test": "ready" if state.model_folder else "none",
     }
@@ -67,9 +67,7 @@ def present_work(state: SessionState) -> Work:
         if run.step is not None and run.started is not None and run.work.text.startswith("Training"):
             done = run.step.epoch / run.started.config.train.epochs
         return Work(run.work.text, done)
-    if state.surveying is not None:
-        return state.surveying
-    return Work(_rest(state))
+    return state.surveying or _download(state) or Work(_rest(state))
 
 
 def figures(state: SessionState) -> tuple[str, ...]:
@@ -80,6 +78,17 @@ def figures(state: SessionState) -> tuple[str, ...]:
     speed = f"{run.step.images_per_second:,.0f} images/s"
     left = run.seconds_left
     return (speed,) if left is None else (speed, f"{duration(left)} left")
+
+
+def _download(state: SessionState) -> Work | None:
+    coming = state.weights.download
+    if coming is None:
+        return None
+    return Work(f"Downloading {coming.source.title}, {coming.figures()}", coming.done / coming.total)
+
+
+def _model_badge(state: SessionState) -> Badge:
+    return "busy" if state.weights.download else "ready" if state.summary else "none"
 
 
 def _rest(state: SessionState) -> str:

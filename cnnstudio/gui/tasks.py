@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 T = TypeVar("T")
 
 _POLL_MS = 25
-_THREADS = 3
+_THREADS = 4
 
 
 class CancelledError(Exception):

@@ -42,7 +42,7 @@ def conv2d(
         stride: Distance between two outputs in input pixels.
         groups: `inputs` for a depthwise convolution.
         padded: False where the architecture itself does without padding.
-        bias: True where no BatchNorm follows in any case.
+        bias: Whether it has a bias; None leaves that to BatchNorm.
         kind: A subclass where the architecture has its own idea of `same`.
     """
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
@@ -77,10 +77,12 @@ def activation(model: ModelConfig, function: nn.Module | None = None) -> nn.Modu
     return nn.Sequential(function, nn.Dropout2d(model.dropout2d)) if model.dropout2d else function
 
 
-def conv_norm_act(inputs: int, outputs: int, kernel: int, model: ModelConfig, *, stride: int = 1) -> list[nn.Module]:
+def conv_norm_act(
+    inputs: int, outputs: int, kernel: int, model: ModelConfig, *, stride: int = 1, bias: bool | None = None
+) -> list[nn.Module]:
     """Return a convolution, BatchNorm2d if it is switched on, and ReLU with Dropout2d: VGG's positional layout."""
     norm = [norm2d(outputs, model)] if model.batchnorm else []
-    return [conv2d(inputs, outputs, kernel, model, stride=stride), *norm, activation(model)]
+    return [conv2d(inputs, outputs, kernel, model, stride=stride, bias=bias), *norm, activation(model)]
 
 
 class BasicConv2d(nn.Module):
@@ -161,9 +163,14 @@ def initialise(network: nn.Module) -> None:
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+            draw(module)
+
+
+def draw(layer: nn.Conv2d, generator: torch.Generator | None = None) -> None:
+    """Draw the weights of one convolution as `initialise` does; from torch's current random state unless told."""
+    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 def keep_variance(last_layers: Sequence[nn.Conv2d]) -> None:

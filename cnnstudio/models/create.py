@@ -1,6 +1,6 @@
 """From a configuration to the network that a run trains."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -38,10 +38,31 @@ def create(config: Config, classes: int) -> tuple[Network, LoadReport | None]:
         network, report = registry.build(config.model, classes=classes), None
     else:
         file = locate(config)
-        network, report = _with_weights(config, file.read(), file.words)
-        replace_head(network, classes)
-        report = _without_last_layers(report, network)
+        network, report = _pretrained(config, classes, file.read(), file.words)
     _freeze(network, config)
+    return network, report
+
+
+def rehearse(config: Config, classes: int) -> tuple[Network, LoadReport]:
+    """Load pretrained weights as `create` does, but only their shapes, into a network on the meta device.
+
+    Args:
+        config: The run, which starts from pretrained weights; what is frozen is ignored.
+        classes: Number of logits.
+
+    Returns:
+        The network without its numbers, and the report that `create` returns.
+
+    Raises:
+        InputError: As `create`.
+    """
+    registry.check(config)
+    file = locate(config)
+    state = file.shapes()
+    with torch.device("meta"):
+        network, report = _pretrained(config, classes, state, file.words)
+    if classes_of(state, network) is None:  # the weights have another head
+        network.notes = dict.fromkeys(network.notes, f"new, {classes} classes")
     return network, report
 
 
@@ -62,14 +83,36 @@ def outline(config: Config, classes: int) -> Network:
     return network
 
 
-def _with_weights(config: Config, state: Mapping[str, Tensor], words: str) -> tuple[Network, LoadReport]:
+def _pretrained(config: Config, classes: int, state: Mapping[str, Tensor], words: str) -> tuple[Network, LoadReport]:
+    network, report = with_weights(config, state, words)
+    replace_head(network, classes)
+    return network, _without_last_layers(report, network)
+
+
+def with_weights(
+    config: Config, state: Mapping[str, Tensor], words: str, *, build: Callable[..., Network] = registry.build
+) -> tuple[Network, LoadReport]:
+    """Build a network for the classes that its weights were made for, and load them.
+
+    Args:
+        config: The run.
+        state: Tensors by key.
+        words: What they are, for the report.
+        build: Makes the network from `config.model` and `classes`, with weights for what the file does not have.
+
+    Returns:
+        The network with its old last layers, and what became of the weights.
+
+    Raises:
+        InputError: No tensor fits.
+    """
     with torch.device("meta"):
         shape = registry.build(config.model, classes=_PRETRAINED_CLASSES)
     classes = classes_of(state, shape) or _PRETRAINED_CLASSES
-    network = registry.build(config.model, classes=classes)
+    network = build(config.model, classes=classes)
     if network.model.batchnorm or not has_batchnorm(state):
         return network, load_state(network, state, words)
-    source = registry.build(config.model.model_copy(update={"batchnorm": True}), classes=classes)
+    source = build(config.model.model_copy(update={"batchnorm": True}), classes=classes)
     report = load_state(source, state, f"{words}, BatchNorm folded into the convolutions")
     fold_batchnorm(source, network)
     return network, report

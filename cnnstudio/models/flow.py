@@ -5,6 +5,7 @@ here (`__torch_function__`). Tracing with torch.fx would replace `nn.Module.__ca
 included, and the meta device loads torch's compiler, which takes seconds.
 """
 
+import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ class Signal:
         shape: (1, C, H, W) or (1, F).
         fields: Receptive field: height and width of the input pixels that one output depends on, the border that
             padding adds included; the image's size once every output depends on all of it.
-        jump: Distance in input pixels between neighbouring outputs.
+        jump: Distance in input pixels between neighbouring outputs; 0 once every output depends on the whole image.
         image_size: Side of the square image that was sent in.
         source: Path of the layer that it comes from; empty for the image.
     """
@@ -66,15 +67,12 @@ class Signal:
     def __add__(self, other: "Signal") -> "Signal":
         if self.shape != other.shape:
             raise ValueError(f"cannot add {self.shape} and {other.shape}")
-        return self._seeing_as_much_as(other)
+        return _seeing_all_of(self, other)
 
     def __mul__(self, other: "Signal") -> "Signal":
         if other.shape != (*self.shape[:2], 1, 1):
             raise ValueError(f"cannot scale {self.shape} by {other.shape}")
-        return self._seeing_as_much_as(other)
-
-    def _seeing_as_much_as(self, other: "Signal") -> "Signal":
-        return replace(self, fields=_largest(self, other), jump=max(self.jump, other.jump))
+        return _seeing_all_of(self, other)
 
     def __getitem__(self, index: tuple[Any, ...]) -> "Signal":
         assert index[0] is Ellipsis
@@ -130,6 +128,12 @@ class Flow:
         self._twin(Signal.image(image_size))
         return list(self._passages)
 
+    def reached(self, image_size: int) -> list[Passage]:
+        """Return the layers that an image of that size reaches: all, or those before one that it is too small for."""
+        with contextlib.suppress(TooSmallError):
+            self.layers(image_size)
+        return list(self._passages)
+
     def accepts(self, image_size: int) -> bool:
         """Return whether an image of that size reaches the head."""
         try:
@@ -148,9 +152,16 @@ class Flow:
         return record
 
 
-def _largest(*signals: Signal) -> tuple[int, int]:
+def _seeing_all_of(*signals: Signal) -> Signal:
+    """Return the first signal, dependent on what all of them depend on."""
+    if any(signal.jump == 0 for signal in signals):
+        return _seeing_the_image(signals[0])
     heights, widths = zip(*(signal.fields for signal in signals), strict=True)
-    return max(heights), max(widths)
+    return replace(signals[0], fields=(max(heights), max(widths)), jump=max(signal.jump for signal in signals))
+
+
+def _seeing_the_image(x: Signal) -> Signal:
+    return replace(x, fields=(x.image_size,) * 2, jump=0)
 
 
 def _pair(value: int | Sequence[int]) -> tuple[int, int]:
@@ -219,12 +230,12 @@ def _cat(signals: Sequence[Signal], dim: int = 0) -> Signal:
         raise ValueError(f"cannot put {[signal.shape for signal in signals]} one behind the other")
     first = signals[0]
     shape = (first.shape[0], sum(signal.shape[1] for signal in signals), *first.shape[2:])
-    return replace(first, shape=shape, fields=_largest(*signals), jump=max(signal.jump for signal in signals))
+    return replace(_seeing_all_of(*signals), shape=shape)
 
 
 def _adaptive_avg_pool2d(x: Signal, output_size: Any) -> Signal:
     shape = (*x.shape[:2], *_pair(output_size))
-    return x if shape == x.shape else replace(x, shape=shape, fields=(x.image_size,) * 2, jump=x.image_size)
+    return x if shape == x.shape else replace(_seeing_the_image(x), shape=shape)
 
 
 def _pad(x: Signal, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Signal:  # noqa: ARG001
@@ -239,7 +250,7 @@ def _pad(x: Signal, pad: Sequence[int], mode: str = "constant", value: float | N
 def _linear(x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:  # noqa: ARG001 - torch's signature
     if x.shape[-1] != weight.shape[1]:
         raise ValueError(f"{x.shape[-1]} features meet a layer for {weight.shape[1]}")
-    return replace(x, shape=(*x.shape[:-1], weight.shape[0]), fields=(x.image_size,) * 2, jump=x.image_size)
+    return replace(_seeing_the_image(x), shape=(*x.shape[:-1], weight.shape[0]))
 
 
 def _flatten(x: Signal, start_dim: int = 0) -> Signal:

@@ -66,8 +66,24 @@ class WeightFile:
         Raises:
             InputError: The file cannot be read, or is none of weights.
         """
-        state = read_state(self.path, remedy=self.remedy)
-        return from_reference_keys(state) if "_conv_stem.weight" in state else state
+        return self._renamed(read_state(self.path, remedy=self.remedy))
+
+    def shapes(self) -> dict[str, Tensor]:
+        """Return the same tensors on the meta device; the file's numbers are not read.
+
+        Raises:
+            InputError: As `read`, but for damage among the numbers.
+        """
+        return self._renamed(read_state(self.path, remedy=self.remedy, shapes_only=True))
+
+    def _renamed(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        if "_conv_stem.weight" not in state:
+            return state
+        try:
+            return from_reference_keys(state)
+        except (KeyError, IndexError):
+            what = "the weights cannot be read: some of their keys are EfficientNet-Lite's and others are not"
+            raise InputError(what, where=self.path, remedy=self.remedy) from None
 
 
 def wanted(config: Config) -> bool:

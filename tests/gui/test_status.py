@@ -12,6 +12,8 @@ from cnnstudio.gui.panels.rail import Badge
 from cnnstudio.gui.panels.top_bar import RunState
 from cnnstudio.gui.state import RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.status import badges, device, figures, present_work, subtitle, top_bar_state
+from cnnstudio.gui.weights_view import Download, WeightsView
+from cnnstudio.models.weight_sources import WeightSource
 from tests.gui.events import ended, epoch, started, step
 
 SURVEY = Survey(Catalog(Path("/images/birds"), ("robin", "wren"), ()), Split((), ()), ())
@@ -75,6 +77,16 @@ def test_work_is_shown_with_its_progress() -> None:
     assert present_work(replace(OPEN, surveying=looking)) == looking
     reading = Work("Reading 1,741 images", 0.5)
     assert present_work(replace(running(work=reading), surveying=looking)) == reading
+
+
+def test_a_download_is_told_where_nothing_else_happens() -> None:
+    source = WeightSource("resnet18", "ResNet-18", "IMAGENET1K_V1", "resnet18-f37072fd.pth", 44.661)
+    coming = replace(OPEN, weights=WeightsView(download=Download(source, 11_700_000, 46_800_000)))
+    assert present_work(coming) == Work("Downloading ResNet-18, 11.7 of 46.8 MB", 0.25)
+    assert badges(coming)["model"] == "busy"
+    assert badges(replace(coming, model_problem="It does not fit."))["model"] == "attention"
+    busy = running(work=Work("Reading 80 images", 0.5))
+    assert present_work(replace(busy, weights=coming.weights)) == Work("Reading 80 images", 0.5)
 
 
 def test_progress_of_training_goes_by_steps() -> None:

@@ -111,6 +111,7 @@ _PARTS = (
     ("pool", Kind.POOLING),
     ("linear", Kind.LINEAR),
     ("drop", Kind.DROPOUT),
+    ("stochasticdepth", Kind.DROPOUT),
     *((each, Kind.ACTIVATION) for each in _ACTIVATIONS),
 )
 _SHORT = {
@@ -120,6 +121,7 @@ _SHORT = {
     "AvgPool2d": "Avg pool",
     "MaxPool2d": "Max pool",
     "Linear": "Linear",
+    "StochasticDepth": "Stochastic depth",
     "Add": "Sum",
 }
 

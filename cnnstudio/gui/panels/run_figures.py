@@ -43,6 +43,7 @@ class RunFigures(Card):
         self._values.set("Training loss", f"{run.step.loss:.3f}" if run.step else _NOTHING)
         self._values.set("Speed", f"{run.step.images_per_second:,.0f} images/s" if run.step else _NOTHING)
         self._values.set("Learning rate", f"{run.step.lr:.1e}" if run.step else _NOTHING)
+        self._values.set("Weights", _weights(run), run.started.weights if run.started else "")
         left = run.seconds_left
         self._values.set("Time left", duration(left) if left is not None else _NOTHING)
 
@@ -57,6 +58,13 @@ def _accuracy(run: RunView) -> str:
     share = run.epochs[-1].val_accuracy
     margin = _wilson(share, run.started.val_images)
     return f"{percent(share)} ± {100 * margin:.1f}"
+
+
+def _weights(run: RunView) -> str:
+    if run.started is None:
+        return _NOTHING
+    loaded, skipped = run.started.weights_loaded, len(run.started.weights_skipped)
+    return f"{loaded:,} of {loaded + skipped:,} tensors" if loaded else "random"
 
 
 def _wilson(share: float, images: int) -> float:

@@ -4,6 +4,7 @@ from typing import Final
 
 from cnnstudio.core.config import Config
 from cnnstudio.gui.companions import SWITCH_TITLES, stands, value
+from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.models.registry import ArchCard
 
 PADDINGS: Final = {
@@ -82,21 +83,17 @@ def refusals(config: Config, card: ArchCard) -> dict[str, str]:
     if not card.pretrained and not own_file:
         found["model.pretrained"] = f"There are no pretrained weights for {card.title}; it takes those of a file."
         if config.transfer.mode == "scratch":
-            found["transfer.mode"] = f"{card.title} learns from scratch: there are no pretrained weights to keep."
+            found["transfer.mode"] = f"{card.title} learns from scratch: only a file has weights to keep."
     elif config.transfer.mode == "scratch":
         found["model.pretrained"] = "From scratch starts at random: choose Freeze or Fine-tune to use the weights."
     return found
 
 
-def weights_note(config: Config, card: ArchCard) -> str:
-    """Return in two or three words which weights a run would start from."""
-    if isinstance(config.model.pretrained, str):
-        return "not from scratch" if config.transfer.mode == "scratch" else "from a file"
-    if not card.pretrained:
-        return "no weights"
-    if config.transfer.mode == "scratch":
-        return "not from scratch"
-    return card.pretrained.partition(",")[0] if config.model.pretrained else "random weights"
+def weights_note(config: Config, weights: WeightsView) -> str:
+    """Return in a few words which weights a run would start from."""
+    if weights.place != "unused":
+        return weights.name
+    return "not from scratch" if config.transfer.mode == "scratch" else "random weights"
 
 
 def starts_pretrained(config: Config, card: ArchCard) -> bool:

@@ -16,6 +16,7 @@ from cnnstudio.gui.panels.switch_words import (
     starts_pretrained,
     weights_note,
 )
+from cnnstudio.gui.panels.weights_panel import WeightsPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -27,6 +28,8 @@ from cnnstudio.models.registry import ArchCard, cards
 
 _MOST_DROPOUT: Final = 0.9
 _FREEZING: Final = frozenset({"freeze", "freeze_then_finetune"})
+_ROW: Final = 26
+_NUMBER: Final = 132  # pixels; beside it there is room for the longest title
 _SIZES: Final = ("model.depth", "model.width", "model.kernel")
 
 
@@ -36,7 +39,7 @@ class SwitchesPanel(Card):
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("switches", "Switches", parent=parent)
         self._session = session
-        self._shown: tuple[Config, int, bool] | None = None
+        self._shown: tuple[Config, int, bool, tuple[str, str]] | None = None
         self._cards = {card.name: card for card in cards()}
         self._fields: dict[str, Field] = {}
         self._padding = ComboField("model.padding", "Padding", {name: name for name in PADDINGS})
@@ -68,11 +71,16 @@ class SwitchesPanel(Card):
             key = control.objectName()
             title = "Pretrained" if key == "model.pretrained" else SWITCH_TITLES[key]
             self._fields[key] = Field(title, control)
+            self._fields[key].set_compact(_ROW, spacing=6)
             self.body.addWidget(self._fields[key])
-        for wide in (self._padding, self._head, self._kernel, *numbers):
-            wide.setMinimumWidth(self._transfer.sizeHint().width())
+            if control is self._pretrained:
+                self.body.addWidget(WeightsPanel(self._session))
+        for choice in (self._padding, self._head, self._kernel):
+            choice.setMinimumWidth(self._transfer.sizeHint().width())
+        for number in numbers:
+            number.setMinimumWidth(_NUMBER)
         self.body.addWidget(self._later)
-        self.body.setSpacing(6)
+        self.body.setSpacing(4)
 
     def _connect(self) -> None:
         change = self._session.set_value
@@ -89,13 +97,16 @@ class SwitchesPanel(Card):
         config = state.config
         card = self._cards.get(config.model.arch)
         stages = len(state.summary.stages) if state.summary else 0
-        if card is None or self._shown == (config, stages, state.run.active):
+        shown = (config, stages, state.run.active, (state.weights.place, state.weights.name))
+        if card is None or self._shown == shown:
             return  # a run changes the state many times a second, and somebody may be typing here
-        self._shown = (config, stages, state.run.active)
+        self._shown = shown
         blockers = [QSignalBlocker(field.control) for field in self._fields.values()]
         self._show_values(config, card, stages)
         for blocker in blockers:
             blocker.unblock()
+        self._fields["model.pretrained"].set_note(weights_note(config, state.weights))
+        self._fields["model.pretrained"].setVisible(state.weights.place != "none")  # which is said below
         self._show_notes(config, card, stages)
         self._later.setVisible(state.run.active)
 
@@ -119,8 +130,6 @@ class SwitchesPanel(Card):
 
     def _show_notes(self, config: Config, card: ArchCard, stages: int) -> None:
         self._train_last.setSuffix(f" of {stages} stages" if stages else "")
-        self._fields["model.pretrained"].set_note(weights_note(config, card))
-        self._fields["model.aux"].set_note("" if card.auxiliary else "no such heads")
         self._fields["transfer.train_last"].setVisible(config.transfer.mode in _FREEZING)
         self._fields["transfer.lr_decay"].setVisible(config.transfer.mode in {"finetune", "freeze_then_finetune"})
         refused, words = refusals(config, card), explanations(config)

@@ -64,6 +64,7 @@ class CurvePlot(QWidget):
         self._hint = QLabel("Loss and accuracy appear here after the first steps", self)
         self._hint.setObjectName("curve_hint")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
         self.legend = CurveLegend(_NAMES, self)
         self.legend.curve_toggled.connect(self._show_curve)
         pages = QWidget(self)

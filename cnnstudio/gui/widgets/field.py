@@ -28,6 +28,7 @@ class Field(QWidget):
         self._label = QLabel(label)
         self._label.setBuddy(control)
         self._note = ElidedLabel(note, "muted")
+        self._note.setObjectName(f"{control.objectName()}.note")
         self._note.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -36,6 +37,13 @@ class Field(QWidget):
         layout.addWidget(self._note, 1)
         layout.addWidget(control, 0, Qt.AlignmentFlag.AlignRight)
         self.setMinimumHeight(28)
+
+    def set_compact(self, height: int, *, spacing: int) -> None:
+        """Let the row be lower and closer than others, in pixels."""
+        self.setMinimumHeight(height)
+        layout = self.layout()
+        assert layout is not None
+        layout.setSpacing(spacing)
 
     def set_note(self, note: str) -> None:
         """Change the muted words beside the control."""

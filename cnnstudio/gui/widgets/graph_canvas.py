@@ -66,11 +66,14 @@ class GraphCanvas(GraphView):
         return "" if self.drawing is None or self._row is None else self.drawing.graph.rows[self._row].name
 
     def select(self, name: str) -> None:
-        """Ring a layer, or the collapsed block that it is in, without a signal; an unknown name rings none."""
-        self._row = self.drawing.graph.find(name) if self.drawing else None
+        """Ring a layer, or the collapsed block that it is in, without a signal; an unknown name rings none.
+
+        A layer that was not ringed before is brought into sight.
+        """
+        before, self._row = self._row, self.drawing.graph.find(name) if self.drawing else None
         self._show_selection()
-        if self.drawing and self._row is not None:
-            self.reveal(rectf(self.drawing.picture.rect_of(self._row)))
+        if self._row != before:
+            self._reveal_selection()
 
     def open_only(self, keys: frozenset[str], anchor: str) -> None:
         """Show the layers of these blocks and of no others; the block `anchor` stays where it is."""
@@ -78,6 +81,7 @@ class GraphCanvas(GraphView):
         if self.drawing and drawing and drawing.expanded != self.drawing.expanded:
             self._draw(drawing, anchor)
             self.reveal(rectf(drawing.picture.by_key[anchor].rect))
+            self.fitted = self.fitted and self.shows_all
 
     def fit_all(self, keys: frozenset[str] | None = None) -> None:
         """Show all, in the columns that let it be largest; first open some blocks and close the others, if told."""
@@ -127,11 +131,13 @@ class GraphCanvas(GraphView):
                 words = spoken(self.drawing.graph.rows[self._row], placed.block, expanded=placed.expanded)
         self.setAccessibleDescription(words)
 
+    def _reveal_selection(self) -> None:
+        if self.scene_of_graph.ringed is not None:
+            self.reveal(self.scene_of_graph.ringed)
+
     def _choose(self, row: int) -> None:
-        assert self.drawing is not None
         self._row = row
         self._show_selection()
-        self.reveal(rectf(self.drawing.picture.rect_of(row)))
         self.layer_chosen.emit(self.chosen)
 
     @Slot(QPointF)
@@ -145,7 +151,7 @@ class GraphCanvas(GraphView):
             self._toggle(placed)
             self._toggled_by_click = True
         elif row is not None:
-            self._choose(row)
+            self._choose(row)  # It stays where it is: the second click of two has to meet it.
 
     @Slot(QPointF)
     def _double_click(self, point: QPointF) -> None:
@@ -173,6 +179,7 @@ class GraphCanvas(GraphView):
             target = step(picture, self._row, command)
             if target is not None:
                 self._choose(target)
+                self._reveal_selection()
         elif self._row is not None:
             self._toggle(picture.block_of(self._row))
 

@@ -1,11 +1,12 @@
 """The drawn network as a file: SVG, in which words stay words, or PNG."""
 
 import math
+from html import escape
 from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRect, QRectF, QSize
-from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
+from PySide6.QtGui import QColor, QFont, QFontInfo, QImage, QImageWriter, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 from cnnstudio.core.errors import InputError
@@ -49,7 +50,7 @@ class Sheet:
         generator.setTitle("Network")
         generator.setDescription(f"{len(self._picture.blocks)} blocks, {len(self._picture.graph.rows)} layers")
         self._paint(QPainter(generator))
-        _write(path, data)
+        _write(path, _with_fallback(bytes(data.data()), self._style.font(12)))
 
     def save_png(self, path: Path, scale: float) -> None:
         """Write an image.
@@ -74,7 +75,7 @@ class Sheet:
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         written = QImageWriter(buffer, QByteArray(b"png")).write(image)
         assert written, "Qt writes PNG files without a plugin"
-        _write(path, data)
+        _write(path, bytes(data.data()))
 
     def _paint(self, painter: QPainter) -> None:
         picture, style, bounds = self._picture, self._style, self._picture.bounds
@@ -91,9 +92,15 @@ class Sheet:
         painter.end()
 
 
-def _write(path: Path, data: QByteArray) -> None:
+def _with_fallback(svg: bytes, font: QFont) -> bytes:
+    """Name the font that was used, which the system may call otherwise, and what to take where it is not installed."""
+    asked, used = escape(font.family()), escape(QFontInfo(font).family())
+    return svg.replace(f'font-family="{asked}"'.encode(), f"font-family=\"'{used}', sans-serif\"".encode())
+
+
+def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_bytes(data.data())
+        path.write_bytes(data)
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None

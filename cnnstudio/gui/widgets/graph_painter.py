@@ -15,9 +15,10 @@ from cnnstudio.gui.widgets.graph_lines import paint_line
 from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle, rectf
 
 CHEVRON: Final = 22.0  # width of the part of a block that expands it at a click
-_MINIATURE = (40.0, 46.0)
+_MINIATURE = (38.0, 46.0)
 _TEXT = 68.0  # from the left side of a block to its words
-_TITLES = {Detail.NAMES: (26, 20), Detail.TITLES: (19, 14)}  # most and least pixels where there is no other text
+# Most and least pixels of a title where there is little or no other text.
+_TITLES = {Detail.NAMES: (26, 20), Detail.TITLES: (19, 12), Detail.SHORT: (16, 12)}
 _CORNER = 6.0
 
 
@@ -36,7 +37,7 @@ def _paint_band(painter: QPainter, band: Band, style: GraphStyle, detail: Detail
     painter.setPen(QPen(QColor(style.tokens.border), 1))
     painter.setBrush(style.frozen_band if band.frozen else style.band)
     painter.drawRoundedRect(area, 8, 8)
-    header = QRectF(area.left() + 10, area.top() + 1, area.width() / 2 - 14, BAND_HEADER - 2)
+    header = QRectF(area.left() + 10, area.top() + 1, area.width() / 2 - 18, BAND_HEADER - 2)
     if band.frozen:
         style.icon(painter, "snowflake", style.tokens.frozen, QRectF(area.left() + 8, area.top() + 5, 14, 14))
         header.setLeft(area.left() + 26)
@@ -52,9 +53,13 @@ def _paint_image(painter: QPainter, rect: Rect, text: str, style: GraphStyle, de
     painter.setPen(QPen(QColor(style.tokens.edge), 1))
     painter.setBrush(style.node)
     painter.drawRoundedRect(area, rect.height / 2, rect.height / 2)
-    style.icon(painter, "image", style.tokens.muted, QRectF(area.left() + 12, area.top() + 7, 16, 16))
-    if detail >= Detail.TITLES:
-        style.words(painter, area.adjusted(36, 0, -8, 0), text, style.tokens.text, 12 if detail == Detail.ALL else 15)
+    pixels = (12 if detail == Detail.ALL else 15) if detail >= Detail.TITLES else 0
+    width = min(area.width() - 44, style.width(text, pixels)) if pixels else 0
+    left = area.center().x() - (24 + width if pixels else 16) / 2
+    style.icon(painter, "image", style.tokens.muted, QRectF(left, area.top() + 7, 16, 16))
+    if pixels:
+        words = QRectF(left + 24, area.top(), width + 1, area.height())
+        style.words(painter, words, text, style.tokens.text, pixels)
 
 
 def paint_block(painter: QPainter, placed: Placed, style: GraphStyle, detail: Detail, *, hovered: bool) -> None:
@@ -70,7 +75,7 @@ def paint_block(painter: QPainter, placed: Placed, style: GraphStyle, detail: De
         painter.setBrush(QColor(state))
         painter.drawRoundedRect(QRectF(area.left() + 3, area.top() + 5, 3, head.height() - 10), 1.5, 1.5)
     if block.expandable:
-        _paint_chevron(painter, QPointF(area.left() + 15, head.center().y()), style, down=placed.expanded)
+        _paint_chevron(painter, QPointF(area.left() + 14, head.center().y()), style, down=placed.expanded)
     if placed.expanded:
         words = QRectF(head.left() + CHEVRON + 4, head.top() + 5, head.width() - CHEVRON - 14, 34)
         paint_inside(painter, placed, style, detail)
@@ -78,8 +83,12 @@ def paint_block(painter: QPainter, placed: Placed, style: GraphStyle, detail: De
         words = area.adjusted(_TEXT, 5, -8, -5)
         across, along = _MINIATURE
         middle = area.center().y()
-        paint_miniature(painter, block.inside, QRectF(area.left() + CHEVRON, middle - along / 2, across, along), style)
-    _paint_title(painter, placed, words, style, detail)
+        left = area.left() + CHEVRON + 2
+        paint_miniature(painter, block.inside, QRectF(left, middle - along / 2, across, along), style)
+    if detail == Detail.ALL:
+        _paint_words(painter, placed, words, style)
+    elif detail in _TITLES and (placed.expanded or detail != Detail.NAMES):
+        _paint_title(painter, placed, words, style, detail)
 
 
 def chevron_of(placed: Placed) -> QRectF:
@@ -99,21 +108,21 @@ def _paint_chevron(painter: QPainter, centre: QPointF, style: GraphStyle, *, dow
 
 
 def _paint_title(painter: QPainter, placed: Placed, area: QRectF, style: GraphStyle, detail: Detail) -> None:
+    """Write the title as large as it fits, for eyes that are far away, with the output shape if that can be read."""
+    most, least = _TITLES[detail]
+    title = placed.block.title
+    pixels = style.fitting(title, area.width(), most=most, least=least)
+    if placed.expanded or detail != Detail.SHORT:
+        style.words(painter, area, title, style.tokens.text, pixels, bold=True)
+        return
+    upper, lower = area.adjusted(0, 2, 0, -area.height() / 2), area.adjusted(0, area.height() / 2, 0, -4)
+    style.words(painter, upper, title, style.tokens.text, pixels, bold=True)
+    style.words(painter, lower, short_shape(placed.block.output_shape), style.tokens.muted, 14)
+
+
+def _paint_words(painter: QPainter, placed: Placed, area: QRectF, style: GraphStyle) -> None:
+    """Write all that there is to say about a block."""
     block, tokens = placed.block, style.tokens
-    if detail <= Detail.TITLES:
-        most, least = _TITLES.get(detail, (0, 0))
-        if most and (placed.expanded or detail == Detail.TITLES):
-            pixels = style.fitting(block.title, area.width(), most=most, least=least)
-            style.words(painter, area, block.title, tokens.text, pixels, bold=True)
-        return
-    if detail == Detail.SHORT and placed.expanded:
-        style.words(painter, area, block.title, tokens.text, 16, bold=True)
-        return
-    if detail == Detail.SHORT:
-        upper, lower = area.adjusted(0, 2, 0, -area.height() / 2), area.adjusted(0, area.height() / 2, 0, -4)
-        style.words(painter, upper, block.title, tokens.text, 16, bold=True)
-        style.words(painter, lower, short_shape(block.output_shape), tokens.muted, 14)
-        return
     shape = short_shape(block.output_shape)
     if placed.expanded:
         upper, lower = area.adjusted(0, 0, 0, -area.height() / 2), area.adjusted(0, area.height() / 2, 0, 0)

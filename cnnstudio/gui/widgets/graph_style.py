@@ -20,11 +20,11 @@ KINDS: Final = {
     "light": {
         Kind.CONV: "#0072B2",
         Kind.NORM: "#C0629A",
-        Kind.ACTIVATION: "#D58A00",
+        Kind.ACTIVATION: "#BF7B00",
         Kind.POOLING: "#009E73",
         Kind.LINEAR: "#8F8300",
         Kind.MERGE: "#1B1F24",
-        Kind.DROPOUT: "#9AA4B1",
+        Kind.DROPOUT: "#828C99",
         Kind.OTHER: "#77808C",
     },
     "dark": {
@@ -34,7 +34,7 @@ KINDS: Final = {
         Kind.POOLING: "#2DBE93",
         Kind.LINEAR: "#F0E442",
         Kind.MERGE: "#E8EBEF",
-        Kind.DROPOUT: "#6B7583",
+        Kind.DROPOUT: "#7A8492",
         Kind.OTHER: "#8A94A1",
     },
 }

@@ -78,6 +78,12 @@ class GraphView(QGraphicsView):
         """The point of the scene in the middle of the canvas."""
         return self.mapToScene(self.viewport().rect()).boundingRect().center()
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether all of the content is in sight."""
+        shown = self.viewportTransform().mapRect(self._content)
+        return QRectF(self.viewport().rect()).adjusted(-1, -1, 1, 1).contains(shown)
+
     def set_content(self, content: QRectF) -> None:
         """Say what part of the scene there is to see."""
         self._content = content
@@ -146,8 +152,9 @@ class GraphView(QGraphicsView):
             painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self.hint)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep all in sight if it was."""
-        fitted, before = self.fitted, event.oldSize()
+        """Keep all in sight if it was, or if nothing has been in sight so far."""
+        before = event.oldSize()
+        fitted = self.fitted or not before.isValid()
         centre = self._scene_at(QPointF(before.width() / 2, before.height() / 2))
         super().resizeEvent(event)
         self._limit()

@@ -4,7 +4,7 @@ from html import escape
 
 from cnnstudio.gui.graph.blocks import Block
 from cnnstudio.gui.graph.layers import Layer
-from cnnstudio.gui.words import counted, in_short
+from cnnstudio.gui.words import counted, in_short, memory
 
 
 def layer_tip(layer: Layer) -> str:
@@ -15,12 +15,12 @@ def layer_tip(layer: Layer) -> str:
         "Stride": layer.stride,
         "Padding": layer.padding,
         "Parameters": f"{layer.parameters:,}" if layer.parameters else "",
-        "FLOPs": in_short(layer.flops) if layer.flops else "",
+        "FLOPs": in_short(layer.flops),
         "Receptive field": f"{layer.receptive_field:,} px" if layer.receptive_field else "",
-        "Activation": _memory(layer.activation),
+        "Activation": memory(layer.activation),
     }
-    state = ("frozen" if layer.frozen else "learns") if layer.parameters else ""
-    return _tip(layer.name, " · ".join(filter(None, (layer.type, layer.detail, layer.note, state))), figures)
+    words = (layer.type, layer.detail, layer.note, _layer_state(layer))
+    return _tip(layer.name, " · ".join(filter(None, words)), figures)
 
 
 def block_tip(block: Block) -> str:
@@ -30,23 +30,37 @@ def block_tip(block: Block) -> str:
         "Output": _shape(block.output_shape),
         "Parameters": f"{block.parameters:,}" if block.parameters else "",
         "FLOPs": in_short(sum(row.flops for row in block.rows)),
-        "Activations": _memory(sum(row.activation for row in block.rows)),
+        "Activations": memory(sum(row.activation for row in block.rows)),
     }
-    words = " · ".join(filter(None, (block.kind, _state(block))))
+    words = " · ".join(filter(None, (block.kind, _block_state(block))))
     return _tip(block.title, words, figures)
 
 
 def spoken(layer: Layer, block: Block, *, expanded: bool) -> str:
     """Return what is selected, as a sentence."""
     if expanded or not block.expandable:
-        words = (layer.name, layer.type, layer.detail, layer.note, f"output {_shape(layer.output_shape)}")
+        parts = [layer.name, layer.type, layer.detail, layer.note]
+        parts += _figures(layer.output_shape, layer.parameters)
+        parts.append(_layer_state(layer))
     else:
         size = counted(len(block.rows), "layer")
-        words = (block.title, block.kind, size, f"output {_shape(block.output_shape)}", "collapsed")
-    return ", ".join(filter(None, (*words, _state(block)))) + "."
+        parts = [block.title, block.kind, "" if size in block.kind else size]
+        parts += _figures(block.output_shape, block.parameters)
+        parts += [_block_state(block), "collapsed"]
+    return ", ".join(filter(None, parts)) + "."
 
 
-def _state(block: Block) -> str:
+def _figures(shape: tuple[int, ...], parameters: int) -> tuple[str, str]:
+    return f"output {_shape(shape)}", counted(parameters, "parameter") if parameters else ""
+
+
+def _layer_state(layer: Layer) -> str:
+    if not layer.parameters:
+        return ""
+    return "frozen" if layer.frozen else "learns"
+
+
+def _block_state(block: Block) -> str:
     return "frozen" if block.frozen else "learns" if block.learning else ""
 
 
@@ -54,16 +68,10 @@ def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
 
 
-def _memory(count: int) -> str:
-    if not count:
-        return ""
-    return f"{count / 2**20:.1f} MB" if count >= 2**20 else f"{count / 2**10:.1f} KB"
-
-
 def _tip(title: str, words: str, figures: dict[str, str]) -> str:
     rows = "".join(
         f"<tr><td>{key}</td><td align='right'>&nbsp;&nbsp;{escape(text)}</td></tr>"
         for key, text in figures.items()
-        if text
+        if text not in {"", "–"}
     )
     return f"<b>{escape(title)}</b><br>{escape(words)}<table>{rows}</table>"

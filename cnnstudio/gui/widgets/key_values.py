@@ -21,12 +21,20 @@ class KeyValues(QWidget):
         self._grid.setVerticalSpacing(spacing)
         self._grid.setColumnStretch(0, 1)
 
-    def set(self, key: str, value: str) -> None:
-        """Change a value; a new key is added as the last row."""
+    def set(self, key: str, value: str, more: str = "") -> None:
+        """Change a value; a new key is added as the last row.
+
+        Args:
+            key: The name.
+            value: What is shown.
+            more: What else there is to say: the value's tooltip, and for screen readers.
+        """
         if key not in self._values:
             self._add(key)
         self._values[key].setText(value)
         self._values[key].setAccessibleName(f"{key}: {value}")
+        self._values[key].setToolTip(more)
+        self._values[key].setAccessibleDescription(more)
 
     def value(self, key: str) -> str:
         """Return a value as it is shown.

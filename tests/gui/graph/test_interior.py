@@ -33,7 +33,7 @@ def test_the_skip_connection_goes_around_the_side() -> None:
     assert interior.skip == "identity"
     (skip,) = [line for line in interior.lines if line.skip]
     assert max(x for x, _ in skip.points) > max(cell.rect.right for cell in cells.values())
-    assert skip.points[0] == (interior.axis, 0)
+    assert skip.points[0] == (interior.axis, 0.0)
     total = cells["add"].rect
     assert skip.points[-1] == (total.right, total.centre[1])
     assert cells["add"].sign == "+"

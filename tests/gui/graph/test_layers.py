@@ -17,6 +17,7 @@ from tests.gui.graph.networks import Row, googlenet, mobile, vgg16
         ("AdaptiveAvgPool2d", Kind.POOLING),
         ("Linear", Kind.LINEAR),
         ("Dropout2d", Kind.DROPOUT),
+        ("StochasticDepth", Kind.DROPOUT),
         ("Add", Kind.MERGE),
         ("Scale", Kind.MERGE),
         ("Concat", Kind.MERGE),

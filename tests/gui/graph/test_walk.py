@@ -40,9 +40,8 @@ def test_left_and_right_go_to_the_next_branch() -> None:
 
 def test_left_and_right_go_to_the_next_column() -> None:
     rows = resnet18()
-    right = walk(rows, "layer1.0.conv1", "right")
-    assert right is not None
-    assert right.startswith("layer2")
+    assert walk(rows, "conv1", "right") == "layer2.0.conv1"
+    assert walk(rows, "layer4.0.conv1", "left") == "layer2.0.conv1"
     assert walk(rows, "conv1", "left") is None
 
 

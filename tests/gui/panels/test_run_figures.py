@@ -1,4 +1,5 @@
 import pytest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.events import Event
@@ -15,6 +16,7 @@ NOTHING = {
     "Training loss": "–",
     "Speed": "–",
     "Learning rate": "–",
+    "Weights": "–",
     "Time left": "–",
 }
 
@@ -37,7 +39,7 @@ def test_before_a_run_there_are_no_figures(panel: RunFigures, session: Session) 
     assert figures(panel) == NOTHING
     begin(session)
     feed(session, started())
-    assert figures(panel) == NOTHING
+    assert figures(panel) == NOTHING | {"Weights": "random"}
 
 
 def test_the_figures_follow_the_run(panel: RunFigures, session: Session) -> None:
@@ -47,6 +49,7 @@ def test_the_figures_follow_the_run(panel: RunFigures, session: Session) -> None
         "Training loss": "0.693",
         "Speed": "40 images/s",
         "Learning rate": "1.2e-03",
+        "Weights": "random",
         "Time left": "19 s",
     }
     feed(session, step(1.0, loss=0.5, lr=0.003, speed=1234.0), epoch(1, val_accuracy=0.8, seconds=20.0))
@@ -57,6 +60,7 @@ def test_the_figures_follow_the_run(panel: RunFigures, session: Session) -> None
         "Training loss": "0.500",
         "Speed": "1,234 images/s",
         "Learning rate": "3.0e-03",
+        "Weights": "random",
         "Time left": "3 min 0 s",
     }
 
@@ -96,6 +100,19 @@ def test_a_run_that_has_ended_leaves_its_figures_but_no_time(panel: RunFigures, 
     assert (shown["Best"], shown["Time left"]) == ("80.0 % at epoch 1", "–")
     begin(session)
     assert figures(panel) == NOTHING
+
+
+def test_the_weights_of_the_run_are_told_with_what_was_not_used(panel: RunFigures, session: Session) -> None:
+    words = "ResNet-18, ImageNet: 120 of 122 tensors loaded; not used: fc.weight, fc.bias"
+    told = started().model_copy(
+        update={"weights": words, "weights_loaded": 120, "weights_skipped": ("fc.weight", "fc.bias")}
+    )
+    begin(session)
+    feed(session, told)
+    assert figures(panel)["Weights"] == "120 of 122 tensors"
+    value = panel.findChild(QLabel, "train.figures.values.weights")
+    assert value is not None
+    assert (value.toolTip(), value.accessibleDescription()) == (words, words)
 
 
 def test_memory_is_that_of_the_process(panel: RunFigures, monkeypatch: pytest.MonkeyPatch) -> None:

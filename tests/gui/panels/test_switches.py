@@ -7,20 +7,25 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
-from cnnstudio.gui.panels.switches import BATCHNORM, DROPOUT2D, PADDINGS, SwitchesPanel
+from cnnstudio.gui.companions import TRANSFER_TITLES
+from cnnstudio.gui.panels.switch_words import BATCHNORM, DROPOUT2D, PADDINGS
+from cnnstudio.gui.panels.switches import SwitchesPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.field import ComboField, NumberField, SpinField
+from cnnstudio.gui.widgets.field import ComboField, Field, NumberField, SpinField
 from cnnstudio.gui.widgets.switch import Switch
 
 T = TypeVar("T", bound=QWidget)
+
+WIDTH = 316  # pixels of the column beside the layers
+HIGHEST = 350
 
 
 @pytest.fixture
 def panel(qtbot: QtBot, theme: Theme, session: Session) -> SwitchesPanel:
     panel = SwitchesPanel(session, theme)
     qtbot.addWidget(panel)
-    panel.resize(316, 400)
+    panel.resize(WIDTH, 400)
     panel.show()
     qtbot.waitExposed(panel)
     return panel
@@ -32,8 +37,9 @@ def control(panel: SwitchesPanel, kind: type[T], key: str) -> T:
     return found
 
 
-def reason(panel: SwitchesPanel, key: str) -> str:
-    label = control(panel, QLabel, f"{key}.reason")
+def note(panel: SwitchesPanel) -> str:
+    """Return what is said beside the switch for pretrained weights."""
+    label = control(panel, QLabel, "model.pretrained.note")
     return label.text() if label.isVisible() else ""
 
 
@@ -98,7 +104,9 @@ def test_values_from_elsewhere_are_shown_and_not_sent_back(panel: SwitchesPanel,
 def test_without_weights_there_is_nothing_to_transfer(panel: SwitchesPanel, session: Session) -> None:
     pretrained, transfer = control(panel, Switch, "model.pretrained"), control(panel, ComboField, "transfer.mode")
     assert (pretrained.isEnabled(), pretrained.isChecked(), transfer.isEnabled()) == (False, False, False)
-    assert pretrained.toolTip() == "There are no pretrained weights for Compact CNN."
+    assert pretrained.toolTip() == "There are no pretrained weights for Compact CNN; it takes those of a file."
+    assert not pretrained.isVisible()  # the line below says so
+    assert control(panel, QLabel, "weights.told").text() == "No pretrained weights"
     session.set_value("transfer.mode", "finetune")
     assert transfer.isEnabled()  # the way back
 
@@ -115,14 +123,35 @@ def test_weights_are_used_unless_from_scratch(panel: SwitchesPanel, session: Ses
 
 
 def test_a_refused_switch_says_why(panel: SwitchesPanel, session: Session) -> None:
-    switch = control(panel, Switch, "model.batchnorm")
+    aux = control(panel, NumberField, "model.aux")
     lite(session)
-    assert not switch.isEnabled()
-    assert "statistics that BatchNorm keeps" in switch.toolTip()
-    assert reason(panel, "model.batchnorm").startswith("Its weights were trained with BatchNorm")
-    session.set_value("model.batchnorm", False)
-    assert switch.isEnabled()  # the way back
-    assert reason(panel, "model.batchnorm") == ""
+    assert (aux.isEnabled(), aux.isVisible(), aux.value()) == (False, True, 0)
+    assert aux.toolTip() == "EfficientNet-Lite0 keeps Auxiliary loss as it is: it has no auxiliary heads."
+    assert aux.accessibleDescription() == aux.toolTip()
+    session.set_value("model.aux", 0.1)
+    assert aux.isEnabled()  # the way back
+
+
+@pytest.mark.parametrize("arch", ["compact", "resnet18"])
+def test_only_a_network_whose_sizes_are_free_shows_them(panel: SwitchesPanel, session: Session, arch: str) -> None:
+    session.set_value("model.arch", arch)
+    depth, kernel = control(panel, SpinField, "model.depth"), control(panel, ComboField, "model.kernel")
+    assert [depth.isVisible(), kernel.isVisible()] == [arch == "compact"] * 2
+    QTest.keyClick(depth, Qt.Key.Key_Up)
+    assert session.state.config.model.depth == (5 if arch == "compact" else 4)
+
+
+def test_the_row_says_which_weights_a_run_starts_from(panel: SwitchesPanel, session: Session) -> None:
+    lite(session)
+    assert note(panel) == "EfficientNet-Lite0, ImageNet"
+    session.set_value("model.arch", "resnet18")
+    assert note(panel) == "ResNet-18, ImageNet (torchvision, IMAGENET1K_V1)"
+    session.set_value("model.pretrained", value=False)
+    assert note(panel) == "random weights"
+    session.set_value("model.pretrained", "/weights/mine.pth")
+    assert note(panel) == "mine.pth"
+    session.set_value("transfer.mode", "scratch")
+    assert note(panel) == "not from scratch"
 
 
 @pytest.mark.parametrize(
@@ -159,3 +188,28 @@ def test_every_control_explains_itself(panel: SwitchesPanel, session: Session) -
         assert found.accessibleName()
         assert panel.rect().contains(found.mapTo(panel, found.rect().bottomRight()))
     assert control(panel, NumberField, "model.dropout2d").toolTip() == DROPOUT2D
+
+
+@pytest.mark.parametrize("mode", list(TRANSFER_TITLES))
+@pytest.mark.parametrize("arch", ["compact", "vgg16", "resnet18", "googlenet", "efficientnet_lite0"])
+def test_every_row_fits(panel: SwitchesPanel, session: Session, arch: str, mode: str) -> None:
+    session.use_config(Config().replace("model.arch", arch).replace("transfer.mode", mode))
+    control(panel, SpinField, "transfer.train_last").setSuffix(" of 12 stages")
+    assert panel.minimumSizeHint().width() <= WIDTH
+    for row in panel.findChildren(Field):
+        if row.isVisible():
+            assert panel.contentsRect().contains(row.geometry())
+            assert row.rect().contains(row.control.geometry()), row.objectName()
+            assert row.control.width() >= row.control.minimumSizeHint().width()
+    assert panel.sizeHint().height() <= (HIGHEST if arch != "compact" else HIGHEST + 60)
+
+
+def test_keys_go_from_the_switch_to_what_concerns_the_weights(panel: SwitchesPanel, session: Session) -> None:
+    session.use_config(Config().replace("model.arch", "resnet18").replace("transfer.mode", "freeze"))
+    panel.activateWindow()
+    control(panel, Switch, "model.pretrained").setFocus()
+    names = []
+    for _ in range(3):
+        QTest.keyClick(panel.focusWidget(), Qt.Key.Key_Tab)
+        names.append(panel.focusWidget().objectName())
+    assert names == ["weights.file", "weights.download", "transfer.mode"]

@@ -108,3 +108,14 @@ def test_field_names_its_control(qtbot: QtBot, theme: Theme) -> None:
     assert label.buddy() is control
     field.set_note("required")
     assert [label.text() for label in field.findChildren(QLabel)] == ["Name", "required"]
+
+
+def test_a_row_can_be_lower_and_closer(qtbot: QtBot, theme: Theme) -> None:
+    control = QLineEdit()
+    control.setObjectName("run.name")
+    field = Field("Name", control, "optional")
+    qtbot.addWidget(field)
+    wide = field.minimumSizeHint().width()
+    field.set_compact(20, spacing=6)
+    assert field.minimumHeight() == 20
+    assert field.minimumSizeHint().width() == wide - 2 * 6

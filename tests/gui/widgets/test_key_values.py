@@ -30,6 +30,15 @@ def test_values_change_in_place(rows: KeyValues) -> None:
         rows.value("Loss")
 
 
+def test_there_may_be_more_to_say_of_a_value(rows: KeyValues) -> None:
+    rows.set("Weights", "120 of 122 tensors", "not used: fc.weight, fc.bias")
+    label = rows.findChild(QLabel, "train.figures.weights")
+    assert label is not None
+    assert (label.toolTip(), label.accessibleDescription()) == ("not used: fc.weight, fc.bias",) * 2
+    rows.set("Weights", "random")
+    assert (label.text(), label.toolTip(), label.accessibleDescription()) == ("random", "", "")
+
+
 def test_values_end_at_the_right_edge(rows: KeyValues) -> None:
     for name in ("speed", "time_left"):
         label = rows.findChild(QLabel, f"train.figures.{name}")
