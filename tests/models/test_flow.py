@@ -1,6 +1,6 @@
 """Shapes and receptive fields, against real forward passes and against gradients."""
 
-from typing import get_args
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from cnnstudio.core.config import ModelConfig, Padding
 from cnnstudio.models.flow import Flow, Signal, TooSmallError
 from cnnstudio.models.network import Network
-from cnnstudio.models.registry import build, cards
+from cnnstudio.models.registry import build
 from cnnstudio.models.summary import minimum_size, watchable
-
-ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards()])
+from tests.models.combinations import PADDED
 
 
 def _shapes(network: Network, size: int) -> list[tuple[str, tuple[int, ...]]]:
@@ -26,8 +25,7 @@ def _shapes(network: Network, size: int) -> list[tuple[str, tuple[int, ...]]]:
     return seen
 
 
-@ARCHITECTURES
-@pytest.mark.parametrize("padding", get_args(Padding))
+@PADDED
 def test_shapes_are_those_of_a_real_forward_pass(arch: str, padding: Padding) -> None:
     with torch.device("meta"):
         network = build(ModelConfig(arch=arch, padding=padding, dropout2d=0.1), classes=3)
@@ -62,20 +60,26 @@ def test_too_small_is_told_from_wrong() -> None:
         nn.GELU()(image)
 
 
-def _measured_field(network: Network, layer: str, size: int) -> int:
-    """Return the side of the square of pixels that the gradient of the layer's central unit reaches."""
-    image = torch.full((1, 3, size, size), 0.01, dtype=torch.float64, requires_grad=True)
-    outputs: list[Tensor] = []
-    handle = network.get_submodule(layer).register_forward_hook(lambda _m, _i, output: outputs.append(output.clone()))
+def _measured_fields(network: Network, layers: list[str], size: int) -> dict[str, tuple[int, int]]:
+    """Return height and width of the part of the image that the gradient of each layer's central unit reaches."""
+    image = torch.full((1, 3, size, size), 0.01, requires_grad=True)
+    outputs: dict[str, Tensor] = {}
+    for layer in layers:
+        network.get_submodule(layer).register_forward_hook(
+            lambda _module, _inputs, output, layer=layer: outputs.update({layer: output.clone()})
+        )
     network(image)
-    handle.remove()
-    maps = outputs[0]
-    torch.autograd.backward(maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2].sum())
-    assert image.grad is not None
-    rows = image.grad[0].abs().sum(dim=(0, 2)).nonzero()
-    assert rows.min() > 0
-    assert rows.max() < size - 1  # the field must not be cut off by the edge of the image
-    return int(rows.max() - rows.min()) + 1
+    return {layer: _reach(outputs[layer], image) for layer in layers}
+
+
+def _reach(maps: Tensor, image: Tensor) -> tuple[int, int]:
+    centre = maps[0, :, maps.shape[2] // 2, maps.shape[3] // 2].sum()
+    (gradient,) = torch.autograd.grad(centre, image, retain_graph=True)
+    sides = []
+    for axis in (2, 1):
+        reached = gradient[0].abs().sum(dim=(0, axis)).nonzero()
+        sides.append(int(reached.max() - reached.min()) + 1)
+    return sides[0], sides[1]
 
 
 def _average(pool: nn.MaxPool2d) -> nn.AvgPool2d:
@@ -83,8 +87,11 @@ def _average(pool: nn.MaxPool2d) -> nn.AvgPool2d:
 
 
 def _made_transparent(network: Network) -> Network:
-    """Let the gradient reach every pixel of each window: positive weights, averages instead of maxima."""
-    network = network.double().eval()
+    """Let the gradient reach every pixel of each window: positive weights, averages instead of maxima.
+
+    With positive images and weights no ReLU is in the way, and nothing cancels out.
+    """
+    network = network.eval().requires_grad_(False)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.constant_(module.weight, 1 / module.weight[0].numel())
@@ -97,27 +104,40 @@ def _made_transparent(network: Network) -> Network:
 
 
 @pytest.mark.parametrize(
-    ("arch", "size", "stages"),
+    ("switches", "size", "stages"),
     [
-        ("compact", 160, 4),
-        ("resnet18", 224, 3),
-        ("resnet50", 224, 3),
-        ("googlenet", 320, 3),
-        ("inception_v3", 560, 4),
-        ("nin", 288, 3),
-        ("efficientnet_lite0", 256, 4),
+        ({"arch": "compact"}, 160, 4),
+        ({"arch": "vgg16", "head": "global_average"}, 208, 5),
+        ({"arch": "resnet18"}, 224, 3),
+        ({"arch": "resnet50"}, 256, 3),
+        ({"arch": "googlenet", "aux": 0}, 288, 4),
+        ({"arch": "inception_v3", "aux": 0}, 288, 3),
+        ({"arch": "nin"}, 256, 4),
+        ({"arch": "efficientnet_lite0"}, 224, 4),
+        ({"arch": "mobilenet_v3_large"}, 160, 3),
     ],
+    ids=lambda each: each["arch"] if isinstance(each, dict) else None,
 )
-def test_receptive_field_is_what_the_gradient_reaches(arch: str, size: int, stages: int) -> None:
-    network = build(ModelConfig(arch=arch), classes=3)
-    predicted = {each.path: each.output.field for each in Flow(network).layers(size)}
-    transparent = _made_transparent(network)
-    shown = watchable(network)
-    paths = [path for stage in network.stages[:stages] for path in stage.modules if path not in network.aux]
-    layers = [each for each in shown if each in predicted and any(f"{each}.".startswith(f"{path}.") for path in paths)]
+def test_receptive_field_is_what_the_gradient_reaches(switches: dict[str, Any], size: int, stages: int) -> None:
+    network = build(ModelConfig(**switches), classes=3)
+    predicted = {each.path: each.output.fields for each in Flow(network).layers(size)}
+    paths = [path for stage in network.stages[:stages] for path in stage.modules]
+    inside = [each for each in watchable(network) if any(f"{each}.".startswith(f"{path}.") for path in paths)]
+    layers = [each for each in inside if each in predicted]
     assert len(layers) >= 8
-    for layer in layers[:: max(1, len(layers) // 4)] + layers[-1:]:
-        assert predicted[layer] == _measured_field(transparent, layer, size), layer
+    layers = layers[:: max(1, len(layers) // 4)] + layers[-1:]
+    if switches["arch"] == "inception_v3":  # one that is wider than high, and one that is higher than wide
+        layers += ["Mixed_6b.branch7x7_2.conv", "Mixed_6b.branch7x7dbl_2.conv"]
+    measured = _measured_fields(_made_transparent(network), layers, size)
+    assert {layer: predicted[layer] for layer in layers} == measured
+
+
+def test_behind_squeeze_and_excitation_every_output_sees_the_whole_image() -> None:
+    with torch.device("meta"):
+        network = build(ModelConfig(arch="mobilenet_v3_large"), classes=3)
+    fields = {each.path: each.output.field for each in Flow(network).layers(224)}
+    assert fields["features.4.block.1.2"] == 35
+    assert fields["features.4.block.2.scale"] == fields["features.5.block.1.0"] == fields["features.16.0"] == 224
 
 
 def test_receptive_fields_of_the_literature() -> None:
@@ -172,5 +192,20 @@ def test_layers_know_where_their_input_comes_from(arch: str, layer: str, inputs:
 def test_pooling_that_hangs_over_the_end_has_torchs_size(size: int, padding: int) -> None:
     for kernel, stride in ((3, 2), (2, 2), (3, 1), (3, 3)):
         pool = nn.MaxPool2d(kernel, stride, padding, ceil_mode=True)
-        expected = pool(torch.zeros(1, 3, size, size)).shape
-        assert pool(Signal.image(size)).shape == tuple(expected)  # type: ignore[arg-type]
+        if (size, padding, kernel, stride) == (2, 0, 3, 1):
+            with pytest.raises(RuntimeError, match="too small"):
+                pool(torch.zeros(1, 3, size, size))
+            with pytest.raises(TooSmallError):
+                pool(Signal.image(size))
+        else:
+            assert pool(Signal.image(size)).shape == pool(torch.zeros(1, 3, size, size)).shape
+
+
+def test_a_small_image_reaches_the_layers_before_the_one_that_it_is_too_small_for() -> None:
+    with torch.device("meta"):
+        flow = Flow(build(ModelConfig(arch="resnet18", padding="valid"), classes=3))
+    reached = [passage.path for passage in flow.reached(224)]
+    assert reached[0] == "conv1"
+    assert reached[-1] == "layer3.1.relu"
+    assert flow.reached(448) == flow.layers(448)
+    assert flow.reached(2) == []

@@ -1,14 +1,13 @@
 """The feature maps of one layer for one image, and the choice of both."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
 from cnnstudio.core.events import FeatureMaps
-from cnnstudio.data.images import SUFFIXES
+from cnnstudio.gui.panels.image_chooser import ImageChooser, dropped_image
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -20,9 +19,6 @@ from cnnstudio.gui.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
-
-_BROWSE: Final = "browse"
-_MOST_IMAGES: Final = 30
 
 
 class FeatureMapsPanel(Card):
@@ -39,14 +35,12 @@ class FeatureMapsPanel(Card):
         self._session = session
         self._layer = ""
         self._seen = False
-        self._offered: tuple[object, ...] = ()
-        self._images: list[Path] = []
         self._outputs: dict[str, str] = {}
         self._wall = MapWall()
         self._wall.setObjectName("train.maps")
         self._stages = PillRow("train.maps.stage", "Stage", {})
         self._layers = ComboField("train.maps.layer", "Layer", {})
-        self._image = ComboField("train.maps.image", "Preview image", {})
+        self._image = ImageChooser("train.maps.image", session, self)
         self._answer = QLabel()
         self._answer.setObjectName("train.maps.answer")
         self._answer.setProperty("role", "muted")
@@ -56,7 +50,6 @@ class FeatureMapsPanel(Card):
         self._wall.set_tokens(theme.tokens)
         self._stages.chosen.connect(self._choose)
         self._layers.chosen.connect(self._choose)
-        self._image.chosen.connect(self._choose_image)
         session.run_began.connect(self._begin)
         session.changed.connect(self._show)
         self._show(session.state)
@@ -85,20 +78,19 @@ class FeatureMapsPanel(Card):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take an image file."""
-        if _image_of(event) is not None:
+        if dropped_image(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Make the dropped image the preview image."""
-        path = _image_of(event)
+        path = dropped_image(event)
         if path is not None:
             event.acceptProposedAction()
-            self._use_image(path)
+            self._image.use(path)
 
     def _lay_out(self) -> None:
         self.add_to_header(self._answer)
         self.add_to_header(self._image)
-        self._image.setMaximumWidth(240)
         self._layers.setMaximumWidth(200)
         row = QHBoxLayout()
         row.setSpacing(8)
@@ -117,7 +109,6 @@ class FeatureMapsPanel(Card):
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
-        self._offer_images(state)
         started = state.run.started
         layers = started.layers if started else ()
         for chooser in (self._stages, self._layers):
@@ -145,36 +136,6 @@ class FeatureMapsPanel(Card):
     def _layers_offered(self) -> tuple[str, ...]:
         return tuple(str(self._layers.itemData(row)) for row in range(self._layers.count()))
 
-    def _offer_images(self, state: SessionState) -> None:
-        """List one validation image of each class, and the way to any other."""
-        survey = state.survey
-        self._image.setVisible(survey is not None)
-        if survey is None:
-            return
-        watched = state.watch.image
-        offered = (id(survey), watched)
-        if offered == self._offered:
-            return
-        self._offered = offered
-        first: dict[int, Path] = {}
-        for index in survey.split.val:
-            image = survey.catalog.images[index]
-            first.setdefault(image.label, image.path)
-        choice = [
-            (path, f"{survey.catalog.classes[label]} / {path.name}")
-            for label, path in sorted(first.items())[:_MOST_IMAGES]
-        ]
-        if watched and watched not in {str(path) for path, _ in choice}:
-            choice.insert(0, (Path(watched), Path(watched).name))
-        # Keyed by number: Qt drops the bytes of a file name that are no Unicode.
-        self._images = [path for path, _ in choice]
-        options = {str(number): words for number, (_, words) in enumerate(choice)}
-        self._image.set_options({**options, _BROWSE: "Choose a file …"})
-        if watched:
-            self._image.set_value(str(self._images.index(Path(watched))))
-        elif choice:
-            self._session.watch(image=str(self._images[0]))
-
     @Slot(str)
     def _choose(self, layer: str) -> None:
         self._layer = layer
@@ -184,22 +145,6 @@ class FeatureMapsPanel(Card):
             self._session.watch(layer=layer)
         self.layer_chosen.emit(layer)
 
-    @Slot(str)
-    def _choose_image(self, key: str) -> None:
-        if key != _BROWSE:
-            self._use_image(self._images[int(key)])
-            return
-        patterns = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
-        name, _ = QFileDialog.getOpenFileName(self, "Preview image", "", f"Images ({patterns})")
-        self._offered = ()
-        if name:
-            self._use_image(Path(name))
-        else:
-            self._offer_images(self._session.state)
-
-    def _use_image(self, path: Path) -> None:
-        self._session.watch(image=str(path))
-
 
 def _stages_of(layers: tuple[str, ...], summary: "Summary | None") -> dict[str, str]:
     """Return the stage of each layer; none if the summary is of another network, or not there yet."""
@@ -208,11 +153,3 @@ def _stages_of(layers: tuple[str, ...], summary: "Summary | None") -> dict[str, 
         layer: next((row.stage for row in rows if f"{row.name}.".startswith(f"{layer}.")), "") for layer in layers
     }
     return stages if all(stages.values()) else {}
-
-
-def _image_of(event: QDropEvent) -> Path | None:
-    urls = event.mimeData().urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return path if path.is_file() and path.suffix.lower() in SUFFIXES else None

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QStackedWidget, QWidget
 
 from cnnstudio.gui.layer_words import FIGURES, changes, layer_figures, layer_state, same_layer, totals
+from cnnstudio.gui.panels.consequence_panel import ConsequencePanel
 from cnnstudio.gui.panels.graph_panel import GraphPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LOADING: Final = "PyTorch is loading; the network appears here in a moment."
 IMPOSSIBLE: Final = "There is no such network; it appears when the switches fit together."
 UNCHANGED: Final = "Shapes, parameters, FLOPs, receptive field and memory stay as they were."
-VIEWS: Final = {"graph": "Graph", "layers": "Layers"}
+VIEWS: Final = {"graph": "Graph", "layers": "Layers", "maps": "Feature maps"}
 _SHARES: Final = dict(zip(FIGURES, (4, 6, 4, 3, 4, 3), strict=True))
 
 
@@ -48,6 +49,7 @@ class NetworkViews(Card):
         self._graph = GraphPanel(session, theme)
         self._table = LayerTable()
         self._table.set_tokens(theme.tokens)
+        self._maps = ConsequencePanel(session, theme)
         self._strip = LayerStrip("layer", "The chosen layer", _SHARES)
         self._empty = QLabel()
         self._empty.setObjectName("network_views.empty")
@@ -55,7 +57,7 @@ class NetworkViews(Card):
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._empty.setWordWrap(True)
         self._stack = QStackedWidget()
-        self._views: dict[str, QWidget] = {"graph": self._graph, "layers": self._table}
+        self._views: dict[str, QWidget] = {"graph": self._graph, "layers": self._table, "maps": self._maps}
         self._rule = QFrame()
         self._rule.setProperty("role", "rule")
         self._lay_out()
@@ -79,6 +81,7 @@ class NetworkViews(Card):
         self._layer = name
         self._graph.select_layer(name)
         self._table.select(name)
+        self._maps.select_layer(name)
         before = same_layer(self._before, row)
         self._strip.show_layer(name, layer_state(row), layer_figures(row), before and layer_figures(before))
 

@@ -111,14 +111,18 @@ class MapCanvas(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def point_at(self, tile: int) -> None:
+        """Frame a tile as if the mouse were over it, or none for -1, without a signal."""
+        for changed in (self.hovered, tile):
+            if changed >= 0:
+                self.update(self._place(changed))
+        self.hovered = tile
+        self.setToolTip(f"channel {tile}" if tile >= 0 else "")
+
     def _hover(self, tile: int) -> None:
         if tile != self.hovered:
-            for changed in (self.hovered, tile):
-                if changed >= 0:
-                    self.update(self._place(changed))
-            self.hovered = tile
+            self.point_at(tile)
             self.pointed.emit(tile)
-            self.setToolTip(f"channel {tile}" if tile >= 0 else "")
 
     def _place(self, tile: int) -> QRect:
         x, y = self.grid.corner(tile)

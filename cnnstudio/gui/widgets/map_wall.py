@@ -12,35 +12,47 @@ from cnnstudio.gui.widgets.map_canvas import EnlargedMap, MapCanvas
 from cnnstudio.gui.widgets.tile_grid import fit_grid
 
 _HINT = "Feature maps of your image appear here once training starts"
+_SCALE = "Each map is scaled from its own smallest to its own largest value"
 
 
 class MapWall(QWidget):
     """Tiles of feature maps; one of them can be enlarged with a click or Enter, and put back with the same or Escape.
 
+    Attributes:
+        canvas: The tiles.
+        enlarged: The map that is enlarged.
+        scroll_bar: How far down the tiles are scrolled.
+
     Signals:
-        channel_chosen: The channel that was enlarged, counted from 0.
+        channel_chosen: The channel that the user has enlarged, counted from 0.
+        closed: The user has put the enlarged map back.
+        pointed: The channel that the user points at, or -1.
     """
 
     channel_chosen = Signal(int)
+    closed = Signal()
+    pointed = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None, *, color_map: ColorMap = "inferno") -> None:
+    def __init__(self, parent: QWidget | None = None, *, color_map: ColorMap = "inferno", scale: str = _SCALE) -> None:
         super().__init__(parent)
         self.setObjectName("map_wall")
         self.setAccessibleName("Feature maps")
         self._title = ""
 
         self.canvas = MapCanvas(color_map)
-        self.canvas.chosen.connect(self._enlarge)
+        self.canvas.chosen.connect(self._choose)
         self.canvas.pointed.connect(self._name_channel)
+        self.canvas.pointed.connect(self.pointed)
         self._scroll = QScrollArea()
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self.canvas)
         self._scroll.viewport().installEventFilter(self)
+        self.scroll_bar = self._scroll.verticalScrollBar()
         self.canvas.moved.connect(lambda x, y: self._scroll.ensureVisible(x, y, 0, self.canvas.grid.side))
         self.enlarged = EnlargedMap(color_map, self)
-        self.enlarged.closed.connect(self._shrink)
+        self.enlarged.closed.connect(self._close)
 
         self._hint = QLabel(_HINT)
         self._hint.setObjectName("map_hint")
@@ -58,7 +70,7 @@ class MapWall(QWidget):
         column.addWidget(self._scroll, 1)
         footer = QHBoxLayout()
         footer.addWidget(self._count, 1)
-        for part in self._key(color_map):
+        for part in self._key(color_map, scale):
             footer.addWidget(part)
         column.addLayout(footer)
         self._pages = QStackedLayout(self)
@@ -75,7 +87,7 @@ class MapWall(QWidget):
             title: Name of the layer.
         """
         if title != self._title or len(tiles) != len(self.canvas.maps):
-            self._shrink()
+            self.shrink()
             self.canvas.current = 0
         self._title = title
         self.canvas.maps = tiles
@@ -89,6 +101,22 @@ class MapWall(QWidget):
     def clear(self) -> None:
         """Show no maps, and say when there will be some."""
         self.show_maps(np.empty((0, 1, 1), np.uint8))
+
+    def enlarge(self, channel: int) -> None:
+        """Show one map over the whole wall, without a signal."""
+        self.canvas.current = channel
+        self.enlarged.show_map(self.canvas.maps[channel], channel)
+        self.enlarged.show()
+        self.enlarged.raise_()
+
+    def shrink(self) -> None:
+        """Put the enlarged map back, without a signal."""
+        self.enlarged.hide()
+
+    def point_at(self, channel: int) -> None:
+        """Frame a channel and name it, or none for -1, without a signal."""
+        self.canvas.point_at(channel)
+        self._name_channel(channel)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
@@ -104,29 +132,28 @@ class MapWall(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape puts an enlarged map back."""
         if event.key() == Qt.Key.Key_Escape and self.enlarged.isVisible():
-            self._shrink()
+            self._close()
         else:
             super().keyPressEvent(event)
 
     def _arrange(self) -> None:
         room = self._scroll.maximumViewportSize()
-        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        bar = self.scroll_bar.sizeHint().width()
         self.canvas.grid = fit_grid(len(self.canvas.maps), room.width(), room.height(), scroll_bar=bar)
         self.canvas.resize(self._scroll.viewport().width(), self.canvas.grid.height)
         self.enlarged.setGeometry(self._scroll.geometry())
-        self._scroll.verticalScrollBar().setSingleStep((self.canvas.grid.side + self.canvas.grid.gap) // 2)
+        self.scroll_bar.setSingleStep((self.canvas.grid.side + self.canvas.grid.gap) // 2)
 
-    def _enlarge(self, channel: int) -> None:
+    def _choose(self, channel: int) -> None:
         if self.enlarged.isVisible() and self.enlarged.channel == channel:
-            self._shrink()
+            self._close()
             return
-        self.enlarged.show_map(self.canvas.maps[channel], channel)
-        self.enlarged.show()
-        self.enlarged.raise_()
+        self.enlarge(channel)
         self.channel_chosen.emit(channel)
 
-    def _shrink(self) -> None:
-        self.enlarged.hide()
+    def _close(self) -> None:
+        self.shrink()
+        self.closed.emit()
 
     def _name_channel(self, channel: int) -> None:
         count = len(self.canvas.maps)
@@ -135,13 +162,13 @@ class MapWall(QWidget):
         of_layer = f" of {self._title}" if self._title else ""
         self.canvas.setAccessibleDescription(f"{text}{of_layer}" if count else _HINT)
 
-    def _key(self, color_map: ColorMap) -> tuple[QWidget, ...]:
+    def _key(self, color_map: ColorMap, scale: str) -> tuple[QWidget, ...]:
         """Return the words and the strip that say what the colours mean."""
         low, high = QLabel("min"), QLabel("max")
         strip = _Strip(color_map)
         for part in (low, strip, high):
             part.setProperty("role", "caption")
-            part.setToolTip("Each map is scaled from its own smallest to its own largest value")
+            part.setToolTip(scale)
         return low, strip, high
 
 
