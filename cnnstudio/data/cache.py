@@ -82,17 +82,34 @@ def read_catalog(
     return ImageStore(rest, pixels[: len(keep)])
 
 
-def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
-    shape = (count, side, side, 3)
+def room(count: int, side: int, memory_budget: int | None = None) -> int:
+    """Return how many bytes of memory images will take; none where they go to a mapped file.
+
+    Args:
+        count: How many images.
+        side: As for `read_catalog`.
+        memory_budget: As for `read_catalog`.
+
+    Raises:
+        InputError: The disk has no room for the mapped file.
+    """
     size = count * side * side * 3
     budget = psutil.virtual_memory().available // 4 if memory_budget is None else memory_budget
     if size <= budget:
-        return np.empty(shape, dtype=np.uint8)
-    # Not the system's folder for temporary files, which is often a piece of the memory that is too small.
-    folder = platformdirs.user_cache_path("cnnstudio", appauthor=False, ensure_exists=True)
+        return size
+    folder = _folder()
     free = psutil.disk_usage(str(folder)).free
     if size > free * 0.9:
         raise _no_room(count, side, folder, f"{free / 1e9:.1f} GB are free")
+    return 0
+
+
+def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
+    shape = (count, side, side, 3)
+    size = count * side * side * 3
+    if room(count, side, memory_budget) == size:
+        return np.empty(shape, dtype=np.uint8)
+    folder = _folder()
     with tempfile.TemporaryFile(prefix="cnnstudio-", suffix=".pixels", dir=folder) as file:  # vanishes with the mapping
         try:
             if sys.platform == "linux":  # taken now: a disk that fills up under a mapped file kills the process
@@ -102,6 +119,11 @@ def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
         except OSError as error:
             raise _no_room(count, side, folder, (error.strerror or str(error)).lower()) from None
         return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
+
+
+def _folder() -> Path:
+    # Not the system's folder for temporary files, which is often a piece of the memory that is too small.
+    return Path(platformdirs.user_cache_path("cnnstudio", appauthor=False, ensure_exists=True))
 
 
 def _no_room(count: int, side: int, folder: Path, why: str) -> InputError:

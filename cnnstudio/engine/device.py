@@ -104,6 +104,20 @@ def device_name(device: torch.device) -> str:
     return "Apple GPU" if device.type == "mps" else device.type.upper()
 
 
+def free_memory(device: torch.device) -> int | None:
+    """Return how many bytes a run could use on a device, those included that torch keeps of an earlier one.
+
+    Apple's GPUs use the memory of the system. None where a device does not tell.
+    """
+    if device.type in {"cpu", "mps"}:
+        return int(psutil.virtual_memory().available)
+    try:
+        free, _ = torch.accelerator.get_memory_info(device)
+    except RuntimeError:
+        return None
+    return free + torch.accelerator.memory_reserved(device) - torch.accelerator.memory_allocated(device)
+
+
 def devices() -> tuple[torch.device, ...]:
     """Return all devices that can compute here, the CPU last."""
     found = torch.accelerator.current_accelerator(check_available=True)

@@ -96,8 +96,8 @@ def lr_multipliers(stages: Sequence[str], decay: float, chosen: Mapping[str, flo
     return {name: chosen.get(name, decay ** (last - index)) for index, name in enumerate(stages)}
 
 
-def make_optimizer(network: Network, config: Config, phase: TrainingPhase) -> Optimizer:
-    """Return an optimizer over all that learns, the head's parameters first.
+def parameter_groups(network: Network, config: Config, phase: TrainingPhase) -> list[dict[str, Any]]:
+    """Return all that learns in groups with their learning rates and weight decay, the head's parameters first.
 
     Biases and BatchNorm's γ and β are not decayed (He et al., 2019); each stage has its own learning rate.
 
@@ -122,7 +122,17 @@ def make_optimizer(network: Network, config: Config, phase: TrainingPhase) -> Op
             where="transfer.lr_multipliers",
             remedy="give a stage more than 0, or let more stages learn with transfer.train_last",
         )
-    if name == "sgd":
+    return groups
+
+
+def make_optimizer(network: Network, config: Config, phase: TrainingPhase) -> Optimizer:
+    """Return an optimizer over all that learns, grouped as `parameter_groups` does.
+
+    Raises:
+        InputError: As `parameter_groups`.
+    """
+    groups = parameter_groups(network, config, phase)
+    if config.train.optimizer == "sgd":
         return SGD(groups, momentum=0.9, nesterov=True)
     return AdamW(groups)
 

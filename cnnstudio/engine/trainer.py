@@ -170,7 +170,8 @@ class _Run:
             first += phase.epochs
             if not epochs:
                 continue  # done by an earlier process
-            self._network.freeze(phase.train_last)
+            still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
+            self._network.freeze(phase.train_last, still=still)
             telling = Telling(self._emit, lambda: self._control.check(while_paused=self._look))
             self._feed = make_feed(self._prepared, telling, epochs=len(epochs))
             steps = len(self._batches(self._train))

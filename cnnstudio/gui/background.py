@@ -1,14 +1,25 @@
 """What the window asks of torch, in functions that run beside the GUI thread and import torch themselves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
-from cnnstudio.data.images import Pixels, UnreadableImageError, image_size, read_thumbnail
+from cnnstudio.core.findings import Finding, refusal
+from cnnstudio.data.images import Pixels, UnreadableImageError, image_size, read_image, read_thumbnail
+from cnnstudio.data.samples import draw_image, sample
+from cnnstudio.data.survey import ClassCount
+from cnnstudio.gui.tasks import Job
+from cnnstudio.gui.weights_view import WeightsReport
 
 if TYPE_CHECKING:
+    from cnnstudio.engine.consequence import Comparison, Consequences
     from cnnstudio.engine.evaluate import Prediction
     from cnnstudio.models.summary import Summary
 
@@ -22,15 +33,20 @@ class Described:
     Attributes:
         summary: Its layers, for the smallest legal image where the chosen size is too small; None if there is no such
             network.
-        problem: Why a run with these switches cannot start; empty if it can.
+        findings: What is wrong, risky or worth knowing about a run with these switches, the worst first.
         device: What will compute, as the device chip shows it; empty if what was asked for does not exist here.
         reason: Why that.
     """
 
     summary: "Summary | None"
-    problem: str
+    findings: tuple[Finding, ...]
     device: str
     reason: str
+
+    @property
+    def problem(self) -> str:
+        """Why a run with these switches cannot start, in one sentence; empty if it can."""
+        return refusal(self.findings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +57,49 @@ class Answer:
         run: The run folder of the network.
         prediction: Its answer.
         pixels: The upright image, `(h, w, 3)` uint8, at most 1,024 pixels a side.
+        heat_maps: `(classes, h, w)` float32, where in the image each class is; None unless the network is fully
+            convolutional.
     """
 
     run: Path
     prediction: "Prediction"
+    pixels: Pixels
+    heat_maps: "NDArray[np.float32] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a layer makes of an image, now and before.
+
+    Attributes:
+        before: The settings as they were; None if there is nothing to compare with.
+        after: The settings as they are.
+        classes: Number of classes; 0 while no folder is open.
+        layer: Name of the layer.
+        image: The image file; empty for a picture of a sample.
+        picture: The sample that it is taken from.
+    """
+
+    before: Config | None
+    after: Config
+    classes: int
+    layer: str
+    image: str
+    picture: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """The answer to a `Question`.
+
+    Attributes:
+        question: The question.
+        comparison: The maps of both sides.
+        pixels: The image as the network takes it, `(S, S, 3)` uint8.
+    """
+
+    question: Question
+    comparison: "Comparison"
     pixels: Pixels
 
 
@@ -53,36 +108,41 @@ def load_torch(_job: object) -> None:
     import cnnstudio.engine.trainer  # noqa: F401 - imported for its effect
 
 
-def describe(config: Config, classes: int) -> Described:
-    """Summarise the network that a run with this configuration would train.
+def describe(config: Config, counts: Sequence[ClassCount]) -> Described:
+    """Summarise the network that a run with this configuration would train, and examine that run.
 
     Args:
         config: The configuration.
-        classes: Number of classes; 0 while no folder is open.
+        counts: The images of each class; empty while no folder is open.
     """
-    from cnnstudio.engine.device import resolve
-    from cnnstudio.engine.prepare import has_depthwise
-    from cnnstudio.models import registry
-    from cnnstudio.models.create import outline
-    from cnnstudio.models.summary import check_image_size, minimum_size, summarise
+    from cnnstudio.engine.preflight import examine
 
-    summary, depthwise, device, problems = None, False, "", list[str]()
-    try:
-        card = registry.card(config.model.arch)
-        side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-        network = outline(config, classes or 1000)
-        depthwise = has_depthwise(network)
-        summary = summarise(network, image_size=max(side, minimum_size(network)))
-        check_image_size(network, side, card.title)
-    except InputError as error:
-        problems.append(error.one_line())
-    try:
-        compute = resolve(config.compute, depthwise=depthwise)
-        device, reason = compute.label, _reason(config, compute.name, compute.device.type)
-    except InputError as error:
-        reason = error.one_line()
-        problems.append(reason)
-    return Described(summary, next(iter(problems), ""), device, reason)
+    found = examine(config, counts)
+    device, reason = "", found.no_compute
+    if found.compute is not None:
+        device, reason = found.compute.label, _reason(config, found.compute.name, found.compute.device.type)
+    return Described(found.summary, found.findings, device, reason)
+
+
+def weights_report(config: Config, classes: int) -> WeightsReport:
+    """Find out what pretrained weights do in the network of a configuration; their numbers stay on the disk.
+
+    Args:
+        config: The configuration, which starts from weights that are on this computer.
+        classes: Number of classes; 0 while no folder is open.
+
+    Raises:
+        InputError: The switches do not go together, or the weights cannot be read or do not fit.
+    """
+    from cnnstudio.models.create import rehearse
+
+    network, report = rehearse(config, classes or 1000)
+    return WeightsReport(
+        load=report,
+        new_layers=network.last_layers,
+        outputs=network.notes[network.head].removeprefix("new, ") if classes else "one output for each class",
+        folded=not network.model.batchnorm and any(key.endswith(".running_mean") for key in report.loaded),
+    )
 
 
 def predict(run: Path, image: Path) -> Answer:
@@ -95,9 +155,51 @@ def predict(run: Path, image: Path) -> Answer:
 
     try:
         pixels = read_thumbnail(image, min(_LARGEST, max(image_size(image))))
-        return Answer(run, load_model(run, device="cpu").predict(image), pixels)
+        model = load_model(run, device="cpu")
+        return Answer(run, model.predict(image), pixels, model.heat_maps(image))
     except UnreadableImageError as error:
         raise InputError(f"the image cannot be read: {error}", where=image, remedy="choose another one") from None
+
+
+def compare(question: Question, job: Job[Compared]) -> Compared:
+    """Compute the feature maps of a layer with two settings of the switches, on the CPU.
+
+    Raises:
+        InputError: There is no such network as the settings ask for, or the image cannot be used.
+        CancelledError: Nobody waits any longer.
+    """
+    from cnnstudio.models import registry
+
+    config = question.after
+    card = registry.card(config.model.arch)
+    side = card.image_size if config.data.image_size == "auto" else config.data.image_size
+    try:
+        pixels = _square(question.image, question.picture, side)
+    except UnreadableImageError as error:
+        where, remedy = question.image, "choose another one"
+        raise InputError(f"the image cannot be read: {error}", where=where, remedy=remedy) from None
+    found = _consequences().compare(
+        question.before, config, question.classes or 1000, question.layer, pixels, lambda: job.report(None)
+    )
+    return Compared(question, found, pixels)
+
+
+@cache
+def _consequences() -> "Consequences":
+    from cnnstudio.engine.consequence import Consequences
+
+    return Consequences()
+
+
+@lru_cache(maxsize=2)
+def _square(image: str, picture: str, side: int) -> Pixels:
+    """Read an image, or draw the first one of a sample, `(side, side, 3)` uint8."""
+    if image:
+        return read_image(Path(image), side)
+    from PIL import Image
+
+    drawn = Image.fromarray(draw_image(picture, sample(picture).classes[0], 0))
+    return np.array(drawn.resize((side, side), Image.Resampling.BICUBIC))
 
 
 def _reason(config: Config, name: str, kind: str) -> str:

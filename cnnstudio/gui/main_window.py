@@ -182,6 +182,7 @@ class MainWindow(QMainWindow):
         self._top.device_clicked.connect(self._explain_device)
         self._banner.dismissed.connect(self.session.dismiss_notice)
         self.session.changed.connect(self._show)
+        self.session.run_resumed.connect(lambda: self.show_page("train"))
         self.session.run_ended.connect(self._run_ended)
         self.painted.connect(self.session.load_torch)
 

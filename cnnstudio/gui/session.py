@@ -8,17 +8,20 @@ from PySide6.QtCore import QObject, Signal, Slot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import Event, Warned
+from cnnstudio.core.events import Event, RunStarted, Scalar, Warned
 from cnnstudio.data.images import Pixels
 from cnnstudio.data.samples import draw_image, sample, samples, write_sample
 from cnnstudio.data.survey import Survey, survey
 from cnnstudio.gui import background
+from cnnstudio.gui.layer_words import Before
 from cnnstudio.gui.lent_settings import LentSettings
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Job, Tasks
 from cnnstudio.gui.thread_host import ThreadHost
+from cnnstudio.gui.weights_view import WeightsView
+from cnnstudio.gui.weights_work import WeightsWork
 from cnnstudio.gui.words import in_sentences
-from cnnstudio.runtime.runs import free_run_folder, read_run, recent_runs, samples_folder
+from cnnstudio.runtime.runs import PastRun, earlier, free_run_folder, read_events, read_run, recent_runs, samples_folder
 
 
 class Session(QObject):
@@ -26,36 +29,51 @@ class Session(QObject):
 
     Attributes:
         state: The present state, never changed in place.
+        weights: Looks after the pretrained weights.
 
     Signals:
         changed: The new state (`SessionState`).
         streamed: A list of a run's events, once a tick; for curves and pictures.
         run_began: A run was started; curves of an earlier one are out of date.
+        run_resumed: An earlier run goes on.
         run_ended: The run's thread has ended.
         samples_drawn: Some pictures of samples, by name (`dict[str, tuple[Pixels, ...]]`).
         predicted: The answer for the image on the Test page (`Answer`).
         not_predicted: Why there is no answer, in one sentence.
+        compared: Feature maps now and before (`Compared`).
+        not_compared: Why there are none, in one sentence.
     """
 
     changed = Signal(object)
     streamed = Signal(object)
     run_began = Signal()
+    run_resumed = Signal()
     run_ended = Signal()
     samples_drawn = Signal(object)
     predicted = Signal(object)
     not_predicted = Signal(str)
+    compared = Signal(object)
+    not_compared = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.state = SessionState(recent=recent_runs())
         self._undo: list[Config] = []
+        self._past: list[Scalar] = []  # what the earlier process of a resumed run has reported
         self._lent = LentSettings()
+        self._before = Before()
         self._start_when_ready = False
         self._tasks = Tasks(self)
+        self.weights = WeightsWork(self._tasks, self)
+        self.weights.seen.connect(self._take_weights)
+        self.weights.arrived.connect(self._describe)
+        self.weights.chosen.connect(self.use_config)
+        self.weights.said.connect(self.say)
         self._host = ThreadHost(self)
         self._host.streamed.connect(self._take_events)
         self._host.held.connect(self._run_holds)
         self._host.ended.connect(self._run_is_over)
+        self.weights.follow(self.state.config, 0, ready=False)
 
     def load_torch(self) -> None:
         """Import torch in the background and find out what will compute."""
@@ -168,7 +186,26 @@ class Session(QObject):
             return
         self._set(run=RunView(status="running", work=Work("Starting")), notice=None)
         self.run_began.emit()
+        self.weights.run_begins(self.state.config)
         self._host.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
+
+    def resume_run(self, folder: Path) -> None:
+        """Let a run that was stopped or broke off go on, with the settings that it had."""
+        if self._host.active:
+            self.say("warn", "One run at a time: stop the one that is under way first.")
+            return
+
+        def begin(read: tuple[PastRun, list[Scalar]]) -> None:
+            if self._host.active:
+                return  # another one was started meanwhile
+            run, self._past = read
+            self.use_config(run.config)
+            self._set(run=RunView(status="running", work=Work("Resuming")), notice=None)
+            self.run_began.emit()
+            self._host.start(run.config, folder, self.state.watch, resume=True)
+            self.run_resumed.emit()
+
+        self._tasks.submit("resume", lambda _job: (read_run(folder), read_events(folder)), begin, self._failed)
 
     def start_when_ready(self) -> None:
         """Start as soon as images and torch are there, and the network is known to fit them."""
@@ -223,6 +260,18 @@ class Session(QObject):
             "predict", lambda _job: background.predict(folder, image), self.predicted.emit, self._not_predicted
         )
 
+    # Model
+
+    def compare(self, question: background.Question) -> None:
+        """Compute feature maps now and before; a question that is not answered yet is dropped."""
+        self._tasks.submit(
+            "consequence", lambda job: background.compare(question, job), self.compared.emit, self._not_compared
+        )
+
+    def stop_comparing(self) -> None:
+        """Drop the question that is not answered yet."""
+        self._tasks.cancel("consequence")
+
     # Around
 
     def say(self, level: NoticeLevel, text: str) -> None:
@@ -246,32 +295,56 @@ class Session(QObject):
         self._set(run=replace(self.state.run, status=status))
 
     def _describe(self) -> None:
-        """Work out the layers of the network as the switches stand."""
-        if not self.state.torch_ready:
-            return
+        """Work out the layers of the network as the switches stand, and what weights there are for it."""
         config, found = self.state.config, self.state.survey
         classes = len(found.catalog.classes) if found else 0
+        self.weights.follow(config, classes, ready=self.state.torch_ready)
+        if not self.state.torch_ready:
+            return
 
         def described(answer: background.Described) -> None:
+            self._before.take(config, answer.summary)
             self._set(
-                summary=answer.summary, model_problem=answer.problem, device=answer.device, device_reason=answer.reason
+                summary_before=self._before.summary,
+                summary=answer.summary,
+                model_problem=answer.problem,
+                findings=answer.findings,
+                device=answer.device,
+                device_reason=answer.reason,
             )
             if self._start_when_ready and found is not None and self.state.surveying is None:
                 self._start_when_ready = False  # once: what is refused now is not started later by itself
                 self.start()
 
-        self._tasks.submit("describe", lambda _job: background.describe(config, classes), described, self._failed)
+        def describe(_job: Job[background.Described]) -> background.Described:
+            return background.describe(config, found.counts() if found else ())
+
+        self._tasks.submit("describe", describe, described, self._failed)
+
+    @Slot(object)
+    def _take_weights(self, weights: WeightsView) -> None:
+        self._set(weights=weights)
 
     @Slot(object)
     def _take_events(self, events: list[Event]) -> None:
+        events = self._with_past(events)
         run = self.state.run.after(events)
         folder = self.state.model_folder
         if run.started is not None and run.has_model and not self.state.run.has_model:
             folder = Path(run.started.run)  # once: after that the user may choose an earlier run
         self._set(run=run, model_folder=folder)
+        self.weights.run_says(run.work.text if run.work else "")
         self.streamed.emit(events)
         for warned in (event for event in events if isinstance(event, Warned)):
             self.say("warn", _warning(warned))
+
+    def _with_past(self, events: list[Event]) -> list[Event]:
+        """Put what an earlier process has reported behind the opening of a run that goes on, up to where it does."""
+        for at, event in enumerate(events):
+            if isinstance(event, RunStarted) and event.resumed_step:
+                past, self._past = earlier(self._past, event), []
+                return [*events[: at + 1], *past, *events[at + 1 :]]
+        return events
 
     @Slot()
     def _run_holds(self) -> None:
@@ -282,6 +355,7 @@ class Session(QObject):
     def _run_is_over(self) -> None:
         ended = self.state.run.ended
         self._set(run=replace(self.state.run, status="ended", work=None), recent=recent_runs())
+        self.weights.run_says("")
         if ended is not None and ended.reason == "failed":
             self.say("error", f"The run failed: {ended.message}")
         self.run_ended.emit()
@@ -300,6 +374,9 @@ class Session(QObject):
 
     def _not_predicted(self, error: Exception) -> None:
         self.not_predicted.emit(_sentence(error))
+
+    def _not_compared(self, error: Exception) -> None:
+        self.not_compared.emit(_sentence(error))
 
     def _failed(self, error: Exception) -> None:
         self.say("error", _sentence(error))

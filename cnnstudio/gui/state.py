@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.findings import Finding
 from cnnstudio.data.survey import Survey
+from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.runtime.runs import PastRun
 
 if TYPE_CHECKING:  # the summary's module imports torch, which the window does without until it has painted
@@ -128,7 +130,10 @@ class SessionState:
         device: What will compute, as the device chip shows it.
         device_reason: Why that and nothing else.
         summary: The layers of the network as the switches stand.
+        summary_before: The same before the latest change; None before anything has changed.
         model_problem: Why a run with these switches cannot start.
+        findings: What is wrong, risky or worth knowing about such a run, the worst first.
+        weights: The pretrained weights that a run with these switches would start from.
         run: The run that is under way, or the last one.
         watch: Which layer and image are watched.
         recent: Earlier runs, the newest first.
@@ -143,7 +148,10 @@ class SessionState:
     device: str = ""
     device_reason: str = ""
     summary: "Summary | None" = None
+    summary_before: "Summary | None" = None
     model_problem: str = ""
+    findings: tuple[Finding, ...] = ()
+    weights: WeightsView = field(default_factory=lambda: WeightsView("none"))  # as for a fresh configuration
     run: RunView = field(default_factory=RunView)
     watch: Watch = field(default_factory=Watch)
     recent: tuple[PastRun, ...] = ()

@@ -45,13 +45,13 @@ class ThreadHost(QObject):
         """Whether a run is under way."""
         return self._thread is not None
 
-    def start(self, config: Config, out: Path, watch: Watch) -> None:
-        """Start a run; its events follow."""
+    def start(self, config: Config, out: Path, watch: Watch, *, resume: bool = False) -> None:
+        """Start a run, or let the one in `out` go on; its events follow."""
         assert self._thread is None, "one run at a time"
         self.control = Control()
         self.control.watch(watch)
         self._mailbox = Mailbox()
-        self._thread = _TrainingThread(config, self._mailbox, self.control, out, self)
+        self._thread = _TrainingThread(config, self._mailbox, self.control, out, resume, self)
         self._thread.start()
         self._timer.start()
 
@@ -83,7 +83,9 @@ class ThreadHost(QObject):
 class _TrainingThread(QThread):
     """Calls `train` and touches nothing of the window."""
 
-    def __init__(self, config: Config, mailbox: Mailbox, control: Control, out: Path, parent: QObject) -> None:
+    def __init__(
+        self, config: Config, mailbox: Mailbox, control: Control, out: Path, resume: bool, parent: QObject
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("training")
         self.setStackSize(_STACK)
@@ -91,13 +93,14 @@ class _TrainingThread(QThread):
         self._mailbox = mailbox
         self._control = control
         self._out = out
+        self._resume = resume
 
     def run(self) -> None:
         """Train; whatever goes wrong becomes the closing event."""
         try:
             from cnnstudio.engine.trainer import train
 
-            train(self._config, self._mailbox.put, self._control, out=self._out)
+            train(self._config, self._mailbox.put, self._control, out=self._out, resume=self._resume)
         except InputError as error:
             self._fail(error.one_line())
         except Exception as error:  # noqa: BLE001 - an exception that leaves a QThread ends the process

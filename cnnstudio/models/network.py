@@ -1,6 +1,6 @@
 """The base of all architectures: a network as a column of stages, of which the last ones learn."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -63,6 +63,7 @@ class Network(nn.Module):
         self.listening = frozenset(self.aux)
         self.notes: dict[str, str] = {}
         self._frozen = 0
+        self._still: frozenset[str] = frozenset()
 
     @property
     def frozen_stages(self) -> tuple[str, ...]:
@@ -95,7 +96,7 @@ class Network(nn.Module):
         """
         return next(each for each in self.stages if any(f"{path}.".startswith(f"{part}.") for part in each.modules))
 
-    def freeze(self, train_last: int | None) -> tuple[str, ...]:
+    def freeze(self, train_last: int | None, *, still: Collection[str] = ()) -> tuple[str, ...]:
         """Let only the last stages learn.
 
         The parameters of the others get no gradient, and their modules stay in evaluation mode whatever `train()`
@@ -103,6 +104,7 @@ class Network(nn.Module):
 
         Args:
             train_last: How many stages learn, counted from the head; None for all.
+            still: Names of stages among them that no optimizer touches: their modules stay in evaluation mode as well.
 
         Returns:
             The names of the frozen stages.
@@ -119,6 +121,7 @@ class Network(nn.Module):
                 remedy=f"set it from 1 to {count}",
             )
         self._frozen = count - learning
+        self._still = frozenset(still)
         for index, stage in enumerate(self.stages):
             for path in stage.modules:
                 self.get_submodule(path).requires_grad_(index >= self._frozen)
@@ -127,11 +130,12 @@ class Network(nn.Module):
         return self.frozen_stages
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode, in which frozen stages stay in evaluation mode."""
+        """Set training mode, in which stages that do not learn stay in evaluation mode."""
         super().train(mode)
-        for stage in self.stages[: self._frozen]:
-            for path in stage.modules:
-                self.get_submodule(path).eval()
+        for index, stage in enumerate(self.stages):
+            if index < self._frozen or stage.name in self._still:
+                for path in stage.modules:
+                    self.get_submodule(path).eval()
         return self
 
     def listens_to(self, head: str) -> bool:

@@ -1,7 +1,9 @@
 """Where runs and samples live on the user's disk, and what they are called."""
 
+import contextlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import platformdirs
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import RunEnded
+from cnnstudio.core.events import EpochEnded, RunEnded, RunStarted, Scalar, StepEnded
 from cnnstudio.core.serial import from_line
 
 
@@ -25,6 +27,7 @@ class PastRun:
         best_epoch: The epoch of those weights, counted from 1; None if no epoch was completed.
         reason: How it ended; `unfinished` if it did not say.
         modified: When it was last written, in seconds since 1970.
+        next_epoch: The epoch in which it can go on, counted from 1; None if it has finished or has no checkpoint.
     """
 
     path: Path
@@ -34,6 +37,7 @@ class PastRun:
     best_epoch: int | None
     reason: str
     modified: float
+    next_epoch: int | None = None
 
 
 def user_folder() -> Path:
@@ -75,11 +79,13 @@ def read_run(folder: Path) -> PastRun:
     if not is_run(folder):
         raise InputError("not a run folder", where=folder, remedy="name a folder that `cnnstudio train` made")
     config = load_config(folder / "config.toml")
-    ended = _ending(folder / "events.jsonl")
+    ended, epochs = _ending(folder / "events.jsonl")
     try:
         classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8", errors="surrogateescape")))
     except ValueError:
         raise InputError("damaged file", where=folder / "classes.json", remedy="restore it or train again") from None
+    kept = any((folder / name).is_file() for name in ("last.ckpt", "previous.ckpt"))
+    goes_on = kept and (ended is None or ended.reason != "finished")
     return PastRun(
         path=folder,
         config=config,
@@ -88,15 +94,16 @@ def read_run(folder: Path) -> PastRun:
         best_epoch=ended.best_epoch if ended else None,
         reason=ended.reason if ended else "unfinished",
         modified=(folder / "config.toml").stat().st_mtime,
+        next_epoch=None if not goes_on or epochs >= config.train.epochs else epochs + 1,
     )
 
 
 def recent_runs(*, inside: Path | None = None, most: int = 5) -> tuple[PastRun, ...]:
-    """Return the latest runs that have weights, the newest first; damaged folders are passed over."""
+    """Return the latest runs that have weights or can go on, the newest first; damaged folders are passed over."""
     parent = runs_folder() if inside is None else inside
     if not parent.is_dir():
         return ()
-    found = [path for path in parent.iterdir() if is_run(path) and (path / "model.safetensors").is_file()]
+    found = [path for path in parent.iterdir() if is_run(path) and _worth_listing(path)]
     found.sort(key=lambda path: (path / "config.toml").stat().st_mtime, reverse=True)
     runs: list[PastRun] = []
     for path in found[:most]:
@@ -107,18 +114,43 @@ def recent_runs(*, inside: Path | None = None, most: int = 5) -> tuple[PastRun, 
     return tuple(runs)
 
 
-def _ending(events: Path) -> RunEnded | None:
-    """Read the closing event from the end of the log."""
+def read_events(folder: Path) -> list[Scalar]:
+    """Return what a run has reported, in order; lines that a crash has cut off are passed over."""
+    events: list[Scalar] = []
+    with (folder / "events.jsonl").open(encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            with contextlib.suppress(InputError):
+                events.append(from_line(line))
+    return events
+
+
+def earlier(events: Iterable[Scalar], resumed: RunStarted) -> list[Scalar]:
+    """Return the steps and epochs that were done before a run went on; what was done twice counts once."""
+    done: dict[tuple[str, int], Scalar] = {}
+    for event in events:
+        if isinstance(event, StepEnded) and event.step <= resumed.resumed_step:
+            done["step", event.step] = event
+        elif isinstance(event, EpochEnded) and event.epoch * resumed.steps_per_epoch <= resumed.resumed_step:
+            done["epoch", event.epoch] = event
+    return list(done.values())
+
+
+def _worth_listing(run: Path) -> bool:
+    return any((run / name).is_file() for name in ("model.safetensors", "last.ckpt", "previous.ckpt"))
+
+
+def _ending(log: Path) -> tuple[RunEnded | None, int]:
+    """Read the closing event, if it is the last one, and the number of epochs done from the end of the log."""
     try:
-        with events.open("rb") as file:
-            file.seek(max(0, events.stat().st_size - 65_536))
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 65_536))
             lines = file.read().decode("utf-8", errors="surrogateescape").splitlines()
     except OSError:
-        return None
-    if not lines:
-        return None
-    try:
-        last = from_line(lines[-1])
-    except InputError:
-        return None
-    return last if isinstance(last, RunEnded) else None
+        return None, 0
+    events: list[Scalar] = []
+    for line in lines:
+        with contextlib.suppress(InputError):
+            events.append(from_line(line))
+    last = events[-1] if events else None
+    epochs = [event.epoch for event in events if isinstance(event, EpochEnded)]
+    return last if isinstance(last, RunEnded) else None, max(epochs, default=0)

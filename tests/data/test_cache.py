@@ -13,7 +13,7 @@ import pytest
 
 from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.data import cache
-from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.cache import ImageStore, read_catalog, room
 from cnnstudio.data.images import Pixels, read_image
 from cnnstudio.data.scan import scan
 
@@ -142,6 +142,11 @@ def test_a_quarter_of_the_free_memory_is_taken(
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     store = read_catalog(scan(image_tree()), SIDE)
     assert isinstance(store.pixels, np.memmap) == mapped
+
+
+def test_images_take_memory_only_within_the_budget() -> None:
+    assert room(100, 10, memory_budget=30_000) == 30_000
+    assert room(100, 10, memory_budget=29_999) == 0
 
 
 def test_disk_that_is_too_small_is_said_before_anything_is_read(

@@ -1,9 +1,20 @@
+from types import SimpleNamespace
+
+import psutil
 import pytest
 import torch
+from torch import Tensor
 
-from cnnstudio.core.config import ComputeConfig, Precision
+from cnnstudio.core.config import ComputeConfig, Config, Precision
 from cnnstudio.core.errors import InputError
-from cnnstudio.engine.device import Compute, arithmetic, compute_threads, devices, physical_cores, resolve
+from cnnstudio.engine.device import Compute, arithmetic, compute_threads, devices, free_memory, physical_cores, resolve
+from cnnstudio.engine.learning import Learning
+from cnnstudio.engine.losses import losses
+from cnnstudio.engine.metrics import Running
+from cnnstudio.engine.schedule import make_optimizer, make_schedule, training_phases
+from cnnstudio.models.network import Network
+from cnnstudio.models.registry import build, cards
+from cnnstudio.models.summary import minimum_size
 
 
 def test_the_cpu_is_always_there_and_said() -> None:
@@ -83,3 +94,78 @@ def test_auto_takes_the_gpu_where_there_is_one() -> None:
     compute = resolve(ComputeConfig())
     assert compute.device.type == "cuda"
     assert compute.label.startswith("CUDA · ")
+
+
+def test_free_memory_counts_what_torch_keeps_without_using_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "get_memory_info", lambda _: (6_000, 8_000))
+    monkeypatch.setattr(torch.accelerator, "memory_reserved", lambda _: 1_500)
+    monkeypatch.setattr(torch.accelerator, "memory_allocated", lambda _: 400)
+    assert free_memory(torch.device("cuda")) == 7_100
+
+
+def test_the_cpu_and_apples_gpus_have_the_memory_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=5_000))
+    assert free_memory(torch.device("cpu")) == free_memory(torch.device("mps")) == 5_000
+
+
+def test_a_device_need_not_tell_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: torch.device) -> tuple[int, int]:
+        raise RuntimeError("not supported")
+
+    monkeypatch.setattr(torch.accelerator, "get_memory_info", refuse)
+    assert free_memory(torch.device("xpu")) is None
+
+
+def _train_step(network: Network, compute: Compute, config: Config) -> None:
+    """Do what a run does between two batches, with images of the smallest size that the network takes."""
+    side = max(minimum_size(network), 64)
+    mean = torch.zeros(3, 1, 1, device=compute.device)
+    images = compute.images(torch.zeros(2, side, side, 3, dtype=torch.uint8), mean, mean + 1)
+    labels = torch.tensor([0, 1]).to(compute.device)
+    (phase,) = training_phases(config)
+    network.freeze(phase.train_last)
+    optimizer = make_optimizer(network.train(), config, phase)
+    schedule = make_schedule(optimizer, config, steps=10)
+    sums = Running(compute.device, network.listening)
+    with compute.autocast():
+        found = losses(network(images), labels, config)
+    Learning(0, phase, optimizer, schedule, torch.amp.GradScaler(compute.device.type, enabled=False)).step(found.total)
+    sums.add(found.main, found.logits, labels, found.aux)
+    assert set(found.aux) == network.listening
+    grads = [each.grad for each in network.parameters() if each.requires_grad]
+    states = [each for state in optimizer.state.values() for each in state.values() if each.ndim]
+    kinds = {each.device.type for each in (found.total, *states, *network.buffers(), *grads) if each is not None}
+    assert kinds == {compute.device.type}
+    assert None not in grads
+
+
+@pytest.mark.parametrize("arch", [each.name for each in cards()])
+def test_a_training_step_stays_on_a_gpu_without_a_gpu(arch: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for autograd's own part, which needs a real device even for tensors that are none (pytorch#92627)."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    def backward(loss: Tensor) -> None:
+        assert (loss.shape, loss.device.type, loss.requires_grad) == ((), "cuda", True)
+        for parameter in network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+
+    monkeypatch.setattr(Tensor, "backward", backward)
+    compute = Compute(torch.device("cuda"), "imaginary", "float32", torch.channels_last)
+    config = Config().replace("model.arch", arch)
+    with FakeTensorMode():
+        with torch.device("cuda"):
+            network = build(config.model, classes=2)
+        _train_step(network, compute, config)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("arch", [each.name for each in cards()])
+def test_a_training_step_on_a_gpu(arch: str, precision: Precision) -> None:
+    compute = resolve(ComputeConfig(device="cuda", precision=precision))
+    config = Config().replace("model.arch", arch).replace("train.optimizer", "sgd")
+    network = build(config.model, classes=2)
+    compute.place(network)
+    _train_step(network, compute, config)
+    assert all(each.isfinite().all() for each in network.parameters())

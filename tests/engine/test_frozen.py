@@ -64,10 +64,10 @@ def test_the_run_is_that_of_the_whole_network(
     without_memory(monkeypatch)
     without = run(config, tmp_path / "whole")
     np.testing.assert_allclose(losses(with_features), losses(without), rtol=2e-2)
-    epochs = [
+    first, second = (
         [event.val_accuracy for event in each if isinstance(event, EpochEnded)] for each in (with_features, without)
-    ]
-    np.testing.assert_allclose(*epochs, atol=0.1)
+    )
+    np.testing.assert_allclose(first, second, atol=0.1)
     assert any(isinstance(event, Warned) and "runs in every epoch" in event.text for event in without)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
@@ -53,9 +54,11 @@ def test_each_place_is_what_a_window_of_the_image_says(run: Path, tmp_path: Path
     maps = model.heat_maps(path)
     assert maps is not None
     batch = model._input(read_thumbnail(path, 96))
-    middle = model.network.features(batch)  # type: ignore[operator] - a module
+    middle = model.network.get_submodule("features")(batch)
     layer = model.network.get_submodule("classifier")
-    logits = torch.einsum("kc,nchw->nkhw", layer.weight[:, :, 0, 0], middle) + layer.bias[:, None, None]  # type: ignore[index, operator]
+    assert isinstance(layer, nn.Conv2d)
+    assert layer.bias is not None
+    logits = torch.einsum("kc,nchw->nkhw", layer.weight[:, :, 0, 0], middle) + layer.bias[:, None, None]
     np.testing.assert_allclose(maps, logits[0].softmax(0).detach().numpy(), atol=1e-5)
 
 

@@ -79,7 +79,8 @@ def test_the_run_folder_holds_what_the_design_says(configure: Configure, tmp_pat
     events = run(configure(), tmp_path / "run")
 
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"config.toml", "events.jsonl", "model.safetensors", "last.ckpt", "previous.ckpt", "classes.json", "versions.json"}
+    weights = {"model.safetensors", "last.ckpt", "previous.ckpt"}
+    assert names == {"config.toml", "events.jsonl", "classes.json", "versions.json", *weights}
     assert json.loads((tmp_path / "run" / "classes.json").read_text()) == ["left", "top"]
     assert json.loads((tmp_path / "run" / "versions.json").read_text())["torch"] == torch.__version__
     kept = load_config(tmp_path / "run" / "config.toml")

@@ -53,7 +53,9 @@ def play(monkeypatch: pytest.MonkeyPatch, *story: Event, last: Event | None = No
     """
     configs: list[Config] = []
 
-    def train(config: Config, sink: Callable[[Event], None], control: Control, *, out: Path) -> None:
+    def train(
+        config: Config, sink: Callable[[Event], None], control: Control, *, out: Path, resume: bool = False
+    ) -> None:
         configs.append(config)
         for event in story:
             sink(event)

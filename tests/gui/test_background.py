@@ -5,14 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnstudio.core.config import Config, load_config
+from cnnstudio.core.config import Config, ModelConfig, load_config
 from cnnstudio.core.errors import InputError
+from cnnstudio.data.survey import ClassCount
 from cnnstudio.gui import background
 from cnnstudio.models import registry
+from tests.models.made_weights import written, zeros
 
 
 def describe(*settings: str, classes: int = 3) -> background.Described:
-    return background.describe(load_config(None, settings), classes)
+    counts = tuple(ClassCount(f"class {number}", 80, 20, 0) for number in range(classes))
+    return background.describe(load_config(None, settings), counts)
 
 
 def test_a_network_is_described_with_its_classes_and_its_device() -> None:
@@ -35,33 +38,31 @@ def test_images_that_are_too_small_leave_the_layers_in_sight() -> None:
     assert found.summary is not None
     least = found.summary.minimum_size
     assert least == found.summary.image_size > 16
-    assert found.problem == (
-        "16 pixels are too few for Compact CNN with these switches [data.image_size]: "
-        f"set it to {least} or more, or set model.padding=same"
-    )
+    assert found.problem == found.findings[0].text
+    assert found.problem == (f"16 pixels are too few for Compact CNN with these switches, which need at least {least}.")
 
 
 def test_switches_that_do_not_fit_leave_nothing_to_show_but_the_device() -> None:
     found = describe("transfer.mode=finetune", "compute.precision=float32", "compute.device=cpu")
     assert found.summary is None
-    assert found.problem.startswith("Compact CNN has no pretrained weights [transfer.mode]: ")
+    assert found.problem == "Compact CNN has no pretrained weights."
     assert found.device == "CPU · fp32"
 
 
 @pytest.mark.parametrize(
-    ("setting", "problem"),
+    ("setting", "reason"),
     [
         ("compute.device=tpu", "no device 'tpu' on this machine [compute.device]: use auto or one of cpu"),
         ("compute.precision=float16", "float16 trains on GPUs only [compute.precision]: "),
     ],
 )
 def test_a_device_that_is_not_there_is_a_problem_and_the_layers_stay(
-    monkeypatch: pytest.MonkeyPatch, setting: str, problem: str
+    monkeypatch: pytest.MonkeyPatch, setting: str, reason: str
 ) -> None:
     monkeypatch.setattr("cnnstudio.engine.device.devices", lambda: (torch.device("cpu"),))
     found = describe(setting)
-    assert found.problem.startswith(problem)
-    assert (found.device, found.reason) == ("", found.problem)
+    assert (found.device, found.reason.startswith(reason)) == ("", True)
+    assert found.problem in {"No device 'tpu' on this machine.", "Float16 trains on GPUs only."}
     assert found.summary is not None
 
 
@@ -77,6 +78,27 @@ def test_the_device_chip_knows_that_depthwise_convolutions_compute_in_float32(
 def test_without_a_gpu_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cnnstudio.engine.device.devices", lambda: (torch.device("cpu"),))
     assert describe().reason.endswith(". PyTorch finds no GPU that it can use, so the CPU computes.")
+
+
+@pytest.mark.parametrize(
+    ("settings", "layers", "folded"),
+    [
+        ((), ("fc",), False),
+        (("model.batchnorm=false",), ("fc",), True),
+        (("model.arch=googlenet",), ("fc", "aux1.fc2", "aux2.fc2"), False),
+    ],
+)
+def test_weights_are_judged_without_their_numbers(
+    tmp_path: Path, settings: tuple[str, ...], layers: tuple[str, ...], folded: bool
+) -> None:
+    config = load_config(None, ("model.arch=resnet18", "transfer.mode=freeze", *settings))
+    file = written(tmp_path / "weights.pth", zeros(ModelConfig(arch=config.model.arch)))
+    config = config.replace("model.pretrained", str(file))
+    found = background.weights_report(config, 3)
+    assert (found.new_layers, found.folded, found.outputs) == (layers, folded, "1000 → 3 classes")
+    assert {f"{layer}.weight" for layer in layers} <= set(found.load.skipped)
+    assert found.load.source.startswith("weights.pth")
+    assert background.weights_report(config, 0).outputs == "one output for each class"
 
 
 def test_a_prediction_comes_with_the_upright_image(tmp_path: Path) -> None:

@@ -16,8 +16,8 @@ def config(arch: str, **switches: object) -> Config:
     return found
 
 
-def network(arch: str, *, size: int = 0, classes: int = 6, **switches: object) -> Summary:
-    return summarise(outline(config(arch, **switches), classes), image_size=size or card(arch).image_size)
+def network(arch: str, **switches: object) -> Summary:
+    return summarise(outline(config(arch, **switches), 6), image_size=card(arch).image_size)
 
 
 def layer(summary: Summary, name: str) -> LayerRow:
@@ -25,7 +25,7 @@ def layer(summary: Summary, name: str) -> LayerRow:
 
 
 def test_totals_of_resnet18() -> None:
-    words = totals(network("resnet18", classes=1000))
+    words = totals(summarise(outline(config("resnet18"), 1000), image_size=224))
     assert words == (
         "11.7 M parameters, all learn · 3.63 GFLOPs · 22.6 MB of activations · 224 × 224 px, at least 1 × 1"
     )
@@ -107,16 +107,16 @@ def test_a_layer_is_found_again_by_name_and_type() -> None:
 
 def test_the_layers_before_the_latest_change_are_remembered() -> None:
     before = Before()
+
+    def after(summary: Summary | None, **switches: object) -> Summary | None:
+        before.take(config("compact", **switches), summary)
+        return before.summary
+
     same, valid = network("compact"), network("compact", model__padding="valid")
-    before.take(config("compact"), same)
-    assert before.summary is None
-    before.take(config("compact"), network("compact"))  # described again, nothing changed
-    assert before.summary is None
-    before.take(config("compact", model__padding="valid"), valid)
-    assert before.summary == same
-    before.take(config("compact", model__padding="valid", model__arch="no such thing"), None)
-    before.take(config("compact"), same)
-    assert before.summary is valid
+    assert after(same) is None
+    assert after(network("compact")) is None  # described again, nothing has changed
+    assert after(valid, model__padding="valid") == same
+    assert after(None, model__padding="valid", model__arch="no such thing") == same
+    assert after(same) is valid
     # A switch that changes no figure counts too: the layers before are those of the switch before.
-    before.take(config("compact", model__padding="circular"), network("compact", model__padding="circular"))
-    assert before.summary is same
+    assert after(network("compact", model__padding="circular"), model__padding="circular") is same

@@ -251,6 +251,23 @@ def test_states_are_replaced_and_never_changed(qtbot: QtBot, session: Session, f
     assert len({id(state) for state in states}) == len(states)
 
 
+def test_findings_follow_images_and_switches(qtbot: QtBot, session: Session, folder: Path) -> None:
+    load_torch(qtbot, session)
+    before = session.state.findings
+    assert before == ()
+    look_at(qtbot, session, folder)
+    qtbot.waitUntil(lambda: bool(session.state.findings))
+    (few,) = session.state.findings
+    assert (few.level, few.text.startswith("16 training images cannot teach ")) == ("warn", True)
+    session.set_value("data.batch_size", 1)
+    qtbot.waitUntil(lambda: len(session.state.findings) == 2)
+    stop = session.state.findings[0]
+    assert (stop.level, session.state.start_refusal) == ("stop", stop.text)
+    session.use_config(stop.remedies[0].applied(session.state.config))
+    qtbot.waitUntil(lambda: session.state.findings == (few,))
+    assert (session.state.config.data.batch_size, session.state.start_refusal) == (2, "")
+
+
 def test_the_layers_follow_the_switches(qtbot: QtBot, session: Session, folder: Path) -> None:
     load_torch(qtbot, session)
     assert session.state.summary is not None

@@ -7,7 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import Event, Warned
+from cnnstudio.core.events import EpochEnded, Event, StepEnded, Warned
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import Notice, Work
 from cnnstudio.runtime.runs import runs_folder
@@ -258,3 +258,48 @@ def test_closing_ends_all_threads(qtbot: QtBot, session: Session, folder: Path) 
     session.load_torch()  # too late: nothing happens
     qtbot.wait(60)
     assert not session.state.torch_ready
+
+
+def test_a_stopped_run_goes_on_with_its_own_settings_and_its_curves(
+    qtbot: QtBot, session: Session, folder: Path
+) -> None:
+    load_torch(qtbot, session)
+    look_at(qtbot, session, folder)
+    quick = {"data.image_size": 16, "data.batch_size": 4, "train.epochs": 3, "model.width": 8, "model.depth": 2}
+    for key, value in quick.items():
+        session.set_value(key, value)
+    qtbot.waitUntil(lambda: not session.state.start_refusal, timeout=WAIT)
+    streamed: list[Event] = []
+    session.streamed.connect(streamed.extend)
+
+    def stop_in_time(events: list[Event]) -> None:
+        if any(isinstance(event, EpochEnded) for event in events):
+            session.stop()
+
+    session.streamed.connect(stop_in_time)
+    with qtbot.waitSignal(session.run_ended, timeout=WAIT):
+        session.start()
+    session.streamed.disconnect(stop_in_time)
+    (past,) = session.state.recent
+    assert past.next_epoch is not None
+    first = [event for event in streamed if isinstance(event, StepEnded)]
+    session.set_value("train.epochs", 50)
+    streamed.clear()
+    with qtbot.waitSignals([session.run_resumed, session.run_ended], timeout=WAIT):
+        session.resume_run(past.path)
+    assert session.state.config.train.epochs == 3
+    ended = session.state.run.ended
+    assert ended is not None
+    assert (ended.reason, ended.run) == ("finished", str(past.path))
+    steps = [event for event in streamed if isinstance(event, StepEnded)]
+    assert steps[: len(first)] == first
+    assert [event.step for event in steps] == list(range(1, 13))
+    assert [event.epoch for event in session.state.run.epochs] == [1, 2, 3]
+    assert session.state.recent[0].next_epoch is None
+
+
+def test_a_folder_that_cannot_go_on_says_so(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
+    session.resume_run(tmp_path)
+    qtbot.waitUntil(lambda: notice(session)[0] == "error")
+    assert notice(session)[1].startswith("Not a run folder")
+    assert not session.state.run.active

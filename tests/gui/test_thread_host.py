@@ -54,7 +54,7 @@ def play(monkeypatch: pytest.MonkeyPatch, host: ThreadHost) -> Callable[[Trainin
     """Return a function that starts a run which does what it is told instead of training."""
 
     def start(training: Training) -> None:
-        def train(config: Config, sink: Callable[[Event], None], control: Control, *, out: Path) -> None:
+        def train(config: Config, sink: Callable[[Event], None], control: Control, **_: object) -> None:
             training(config, sink, control)
 
         monkeypatch.setattr("cnnstudio.engine.trainer.train", train)
@@ -205,8 +205,9 @@ def test_a_run_knows_from_its_start_what_is_watched(
 ) -> None:
     seen: list[tuple[Config, Watch, Path]] = []
 
-    def train(config: Config, sink: Callable[[Event], None], control: Control, *, out: Path) -> None:
+    def train(config: Config, sink: Callable[[Event], None], control: Control, *, out: Path, resume: bool) -> None:
         seen.append((config, control.watched, out))
+        assert not resume
 
     monkeypatch.setattr("cnnstudio.engine.trainer.train", train)
     config, watch = Config().replace("train.epochs", 3), Watch("features.0", "/images/a.png")

@@ -5,9 +5,9 @@ import pytest
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import RunEnded
+from cnnstudio.core.events import EpochEnded, RunEnded, RunStarted, Scalar, StepEnded
 from cnnstudio.core.serial import to_line
-from cnnstudio.runtime.runs import free_run_folder, read_run, recent_runs
+from cnnstudio.runtime.runs import earlier, free_run_folder, read_events, read_run, recent_runs
 
 
 def make_run(folder: Path, *, ended: bool = True) -> Path:
@@ -52,3 +52,56 @@ def test_recent_runs_pass_over_what_is_damaged_or_has_no_model(tmp_path: Path) -
     os.utime(tmp_path / "broken" / "config.toml", (9000, 9000))
     (tmp_path / "empty" / "model.safetensors").unlink()
     assert [run.path.name for run in recent_runs(inside=tmp_path)] == ["new", "old"]
+
+
+def step(number: int, loss: float = 1.0) -> StepEnded:
+    return StepEnded(step=number, epoch=number / 5, loss=loss, accuracy=0.5, lr=0.1, images_per_second=9)
+
+
+def epoch(number: int) -> EpochEnded:
+    figures = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "images_per_second", "seconds")
+    return EpochEnded.model_validate({"epoch": number, "best": True, **dict.fromkeys(figures, 0.5)})
+
+
+def write(folder: Path, *events: Scalar) -> None:
+    (folder / "events.jsonl").write_text("".join(to_line(event) + "\n" for event in events))
+
+
+@pytest.mark.parametrize(
+    ("story", "checkpoint", "expected"),
+    [
+        ([epoch(1), epoch(2)], True, 3),
+        ([step(1)], True, 1),
+        ([epoch(1), epoch(2)], False, None),
+        ([epoch(10)], True, None),  # of ten: only the closing event is missing
+        ([epoch(4), RunEnded(reason="stopped", best_val_accuracy=0.5, seconds=1, run="")], True, 5),
+        ([epoch(4), RunEnded(reason="failed", best_val_accuracy=0.5, seconds=1, run="")], True, 5),
+        ([epoch(4), RunEnded(reason="finished", best_val_accuracy=0.5, seconds=1, run="")], True, None),
+    ],
+)
+def test_where_a_run_can_go_on(tmp_path: Path, story: list[Scalar], checkpoint: bool, expected: int | None) -> None:
+    folder = make_run(tmp_path / "a")
+    write(folder, *story)
+    if checkpoint:
+        (folder / "previous.ckpt").write_bytes(b"")
+    assert read_run(folder).next_epoch == expected
+
+
+def test_a_run_that_broke_off_in_its_first_epoch_is_listed(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a", ended=False)
+    (folder / "model.safetensors").unlink()
+    assert recent_runs(inside=tmp_path) == ()
+    (folder / "last.ckpt").write_bytes(b"")
+    assert [run.next_epoch for run in recent_runs(inside=tmp_path)] == [1]
+
+
+def test_what_was_done_before_a_run_went_on_counts_once(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    write(folder, step(5, 3.0), epoch(1), step(8, 2.0), step(9, 9.9), step(8, 1.5))
+    with (folder / "events.jsonl").open("a") as log:
+        log.write('{"event": "st')
+    resumed = RunStarted(
+        run="", config=Config(), device="", precision="", classes=("a",), train_images=1, val_images=1,
+        steps_per_epoch=5, parameters=1, trainable=1, weights="", resumed_step=8,
+    )  # fmt: skip
+    assert earlier(read_events(folder), resumed) == [step(5, 3.0), epoch(1), step(8, 1.5)]

@@ -7,12 +7,12 @@ from cnnstudio.core.config import Config
 from cnnstudio.gui.companions import with_architecture
 from cnnstudio.gui.panels.network_panel import NetworkPanel
 from cnnstudio.gui.panels.network_views import NetworkViews
+from cnnstudio.gui.panels.preflight_panel import PreflightPanel
 from cnnstudio.gui.panels.switches import SwitchesPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.architecture_gallery import ArchitectureGallery
-from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.models.registry import cards
 
@@ -32,13 +32,12 @@ class ModelPage(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._session = session
         self._cards = {card.name: card for card in cards()}
-        self._shown_problem = ""
         self._chosen: Config | None = None
         self._companions = ""
         self._gallery = ArchitectureGallery("model.arch", "Architecture", cards(), theme)
         self._note = ElidedLabel("", "muted")
         self._note.setObjectName("model.note")
-        self._problem = Banner("model.problem", theme)
+        self._preflight = PreflightPanel(session, theme)
         self._views = NetworkViews(session, theme)
         self._stages = NetworkPanel(session, theme, editable=True)
         self._lay_out(SwitchesPanel(session, theme))
@@ -58,7 +57,7 @@ class ModelPage(QScrollArea):
         left = QVBoxLayout()
         left.addWidget(self._gallery)
         left.addWidget(self._note)
-        left.addWidget(self._problem)
+        left.addWidget(self._preflight)
         left.addWidget(self._views, 1)
         layout = _PageLayout(page)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -80,11 +79,6 @@ class ModelPage(QScrollArea):
         companions = self._companions if state.config == self._chosen else ""
         self._note.setText(companions)
         self._note.setVisible(bool(companions))
-        if not state.model_problem:
-            self._problem.clear()
-        elif state.model_problem != self._shown_problem:
-            self._problem.say("warn", state.model_problem)
-        self._shown_problem = state.model_problem
 
 
 class _PageLayout(QHBoxLayout):

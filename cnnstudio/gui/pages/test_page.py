@@ -51,6 +51,7 @@ class TestPage(DropPage):
             area.dropped.connect(self.ask)
             area.browse_requested.connect(self._browse)
         self._none.run_chosen.connect(session.open_run)
+        self._none.resume_requested.connect(session.resume_run)
         self._problem.dismissed.connect(self._forget)
         session.predicted.connect(self._answered)
         session.not_predicted.connect(self._refused)

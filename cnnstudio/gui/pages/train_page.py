@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, StepEnded
 from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
 from cnnstudio.gui.panels.network_panel import NetworkPanel
+from cnnstudio.gui.panels.preflight_panel import PreflightPanel
 from cnnstudio.gui.panels.run_figures import RunFigures
 from cnnstudio.gui.panels.training_settings import TrainingSettings
 from cnnstudio.gui.session import Session
@@ -29,7 +30,7 @@ class TrainPage(QWidget):
         self._curves.setObjectName("train.curves")
         self._maps = FeatureMapsPanel(session, theme)
         self._network = NetworkPanel(session, theme)
-        self._lay_out(RunFigures(session), TrainingSettings(session, theme))
+        self._lay_out(PreflightPanel(session, theme), RunFigures(session), TrainingSettings(session, theme))
         theme.changed.connect(self._curves.set_tokens)
         self._curves.set_tokens(theme.tokens)
         self._network.layer_chosen.connect(self._maps.choose_layer)
@@ -48,7 +49,7 @@ class TrainPage(QWidget):
         self._maps.watch(seen=False)
         super().hideEvent(event)
 
-    def _lay_out(self, figures: QWidget, settings: QWidget) -> None:
+    def _lay_out(self, preflight: QWidget, figures: QWidget, settings: QWidget) -> None:
         curves = Card("train.curves_card", "Loss and accuracy")
         curves.add_to_header(self._curves.legend)
         curves.body.addWidget(self._curves)
@@ -59,6 +60,7 @@ class TrainPage(QWidget):
         top.addWidget(figures)
         left = QVBoxLayout()
         left.setSpacing(8)
+        left.addWidget(preflight)
         left.addLayout(top, 4)
         left.addWidget(self._maps, 5)
         column = QWidget()

@@ -58,6 +58,7 @@ class DataStart(QWidget):
             area.browse_requested.connect(self.browse_requested)
         self._progress.cancelled.connect(session.cancel_survey)
         self._recent.chosen.connect(self.run_chosen)
+        self._recent.resume_requested.connect(session.resume_run)
         for name, card in self._samples.items():
             card.taken.connect(lambda name=name: session.open_sample(name))
         session.samples_drawn.connect(self._show_pictures)

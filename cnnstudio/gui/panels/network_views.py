@@ -83,7 +83,8 @@ class NetworkViews(Card):
         self._table.select(name)
         self._maps.select_layer(name)
         before = same_layer(self._before, row)
-        self._strip.show_layer(name, layer_state(row), layer_figures(row), before and layer_figures(before))
+        was = None if before is None else layer_figures(before)
+        self._strip.show_layer(name, layer_state(row), layer_figures(row), was)
 
     @Slot(str)
     def show_view(self, view: str) -> None:

@@ -19,6 +19,7 @@ class NoModel(QWidget):
     """
 
     run_chosen = Signal(object)
+    resume_requested = Signal(object)
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -31,6 +32,7 @@ class NoModel(QWidget):
         self._advice.setProperty("role", "muted")
         self._recent = RecentRuns("test.recent", "Earlier runs", theme)
         self._recent.chosen.connect(self.run_chosen)
+        self._recent.resume_requested.connect(self.resume_requested)
         self._lay_out()
         self._recolour(theme.tokens)
         theme.changed.connect(self._recolour)

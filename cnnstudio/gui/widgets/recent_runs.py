@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.gui.theme import Theme
@@ -22,9 +22,11 @@ class RecentRuns(Card):
 
     Signals:
         chosen: The folder (`pathlib.Path`) of the run that the user wants.
+        resume_requested: The folder of the run that is to go on.
     """
 
     chosen = Signal(object)
+    resume_requested = Signal(object)
 
     def __init__(self, object_name: str, title: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(object_name, title, parent=parent)
@@ -46,12 +48,13 @@ class RecentRuns(Card):
         self._rows = [_RunRow(f"{self.objectName()}.{run.path.name}", run, self._theme) for run in runs]
         for row in self._rows:
             row.clicked.connect(lambda _=False, path=row.run.path: self.chosen.emit(path))
+            row.resume.clicked.connect(lambda _=False, path=row.run.path: self.resume_requested.emit(path))
             self.body.addWidget(row)
         self.setVisible(bool(runs))
 
 
 class _RunRow(QAbstractButton):
-    """Name, architecture, accuracy and time of a run, in columns."""
+    """Name, architecture, accuracy and time of a run, in columns, and a button that lets it go on where it can."""
 
     def __init__(self, object_name: str, run: PastRun, theme: Theme) -> None:
         super().__init__()
@@ -84,6 +87,12 @@ class _RunRow(QAbstractButton):
             label.setFont(tabular(label.font()))
             label.setFixedWidth(label.fontMetrics().horizontalAdvance(sample))
             layout.addWidget(label)
+        self.resume = QPushButton(f"Resume at epoch {run.next_epoch}")
+        self.resume.setObjectName(f"{object_name}.resume")
+        self.resume.setAccessibleName(f"Resume {run.path.name} at epoch {run.next_epoch}")
+        self.resume.setProperty("role", "link")
+        self.resume.setVisible(run.next_epoch is not None)
+        layout.insertWidget(2, self.resume)
         for label in self.findChildren(QLabel):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 

@@ -14,7 +14,6 @@ from cnnstudio.gui.panels.network_views import IMPOSSIBLE, LOADING, UNCHANGED, N
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.architecture_gallery import ArchitectureGallery
-from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.graph_canvas import GraphCanvas
 from cnnstudio.gui.widgets.layer_strip import LayerStrip
@@ -194,20 +193,18 @@ def test_the_chosen_layer_says_what_a_switch_has_changed(qtbot: QtBot, page: Mod
     assert strip.before("Output") == "was 32 × 94²"
 
 
-def test_switches_that_cannot_stand_say_so_once(qtbot: QtBot, page: ModelPage, session: Session) -> None:
-    banner = part(page, Banner, "model.problem")
+def test_switches_that_cannot_stand_say_so_and_are_mended(qtbot: QtBot, page: ModelPage, session: Session) -> None:
     session.set_value("transfer.mode", "finetune")
     qtbot.waitUntil(lambda: session.state.model_problem != "")
-    assert banner.text() == session.state.model_problem
-    assert "Compact CNN has no pretrained weights" in banner.text()
+    assert text(page, "preflight.0.text") == session.state.model_problem
+    assert "Compact CNN has no pretrained weights" in text(page, "preflight.0.text")
     assert text(page, "network_views.empty") == IMPOSSIBLE
-    QTest.mouseClick(part(page, QWidget, "model.problem.close"), Qt.MouseButton.LeftButton)
-    session.say("info", "something else")
-    assert not banner.isVisible()
-    session.undo()
-    qtbot.waitUntil(lambda: session.state.summary is not None)
+    QTest.mouseClick(part(page, QAbstractButton, "preflight.0.remedy0"), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: session.state.model_problem == "" and session.state.summary is not None)
     assert part(page, NetworkGraph, "network_graph").isVisible()
     assert text(page, "network_views.empty") == ""
+    session.undo()
+    assert session.state.config.transfer.mode == "finetune"
 
 
 @pytest.mark.parametrize("name", ["compact", "resnet18", "efficientnet_lite0"])

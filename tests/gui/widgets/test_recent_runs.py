@@ -1,8 +1,16 @@
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QPushButton
+from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.recent_runs import arch_title, moment
+from cnnstudio.core.config import Config
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.recent_runs import RecentRuns, arch_title, moment
+from cnnstudio.runtime.runs import PastRun
 
 ZONE = timezone(timedelta(hours=-5))
 NOW = datetime(2026, 3, 1, 0, 30, tzinfo=ZONE)
@@ -23,3 +31,28 @@ def test_a_moment_in_few_words(then: datetime, words: str) -> None:
 
 def test_an_architecture_of_another_version_keeps_its_key() -> None:
     assert (arch_title("resnet18"), arch_title("resnet1999")) == ("ResNet-18", "resnet1999")
+
+
+def past(name: str, next_epoch: int | None) -> PastRun:
+    return PastRun(Path("/runs") / name, Config(), ("ant", "bee"), 0.9, 3, "stopped", 0.0, next_epoch)
+
+
+def test_a_run_that_can_go_on_offers_it(qtbot: QtBot, theme: Theme) -> None:
+    card = RecentRuns("recent", "Recent runs", theme)
+    qtbot.addWidget(card)
+    card.set_runs([past("broken", 7), past("done", None)])
+    card.show()
+    resume = card.findChild(QPushButton, "recent.broken.resume")
+    assert resume is not None
+    assert (resume.text(), resume.accessibleName()) == ("Resume at epoch 7", "Resume broken at epoch 7")
+    with qtbot.waitSignal(card.resume_requested) as asked, qtbot.assertNotEmitted(card.chosen):
+        QTest.mouseClick(resume, Qt.MouseButton.LeftButton)
+    assert asked.args == [Path("/runs/broken")]
+    other = card.findChild(QPushButton, "recent.done.resume")
+    assert other is not None
+    assert not other.isVisible()
+    row = card.findChild(QAbstractButton, "recent.done")
+    assert row is not None
+    with qtbot.waitSignal(card.chosen) as chosen:
+        QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row.rect().center())
+    assert chosen.args == [Path("/runs/done")]
