@@ -9,10 +9,9 @@ from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event, RunStarted, Scalar, Warned
-from cnnstudio.data.images import Pixels
-from cnnstudio.data.samples import draw_image, sample, samples, write_sample
-from cnnstudio.data.survey import Survey, survey
+from cnnstudio.data.survey import Survey
 from cnnstudio.gui import background
+from cnnstudio.gui.folder_work import FolderWork
 from cnnstudio.gui.layer_words import Before
 from cnnstudio.gui.lent_settings import LentSettings
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
@@ -21,7 +20,7 @@ from cnnstudio.gui.thread_host import ThreadHost
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.gui.weights_work import WeightsWork
 from cnnstudio.gui.words import in_sentences
-from cnnstudio.runtime.runs import PastRun, earlier, free_run_folder, read_events, read_run, recent_runs, samples_folder
+from cnnstudio.runtime.runs import PastRun, earlier, free_run_folder, read_events, read_run, recent_runs
 
 
 class Session(QObject):
@@ -69,6 +68,13 @@ class Session(QObject):
         self.weights.arrived.connect(self._describe)
         self.weights.chosen.connect(self.use_config)
         self.weights.said.connect(self.say)
+        self._folders = FolderWork(self._tasks, self)
+        self._folders.working.connect(self._surveying)
+        self._folders.opened.connect(self._folder_is_open)
+        self._folders.written.connect(lambda path, settings: self._folders.look(path, self.state.config, settings))
+        self._folders.failed.connect(self._survey_failed)
+        self._folders.drawn.connect(self.samples_drawn)
+        self._folders.not_drawn.connect(self._failed)
         self._host = ThreadHost(self)
         self._host.streamed.connect(self._take_events)
         self._host.held.connect(self._run_holds)
@@ -83,66 +89,19 @@ class Session(QObject):
 
     def open_folder(self, folder: Path) -> None:
         """Look at every image of a folder and make it the one to learn from."""
-        self._open(folder)
-
-    def _open(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
-        config = self.state.config
-        self._set(surveying=Work("Looking through the folder"), notice=None)
-
-        def look(job: Job[Survey]) -> Survey:
-            def report(done: int, total: int) -> None:
-                job.report(Work(f"Looking at {total:,} images", done / total))
-
-            config.replace("data.folder", str(folder))  # refuses a name that a run could not write down
-            return survey(folder, val_fraction=config.data.val_fraction, seed=config.train.seed, progress=report)
-
-        def opened(found: Survey) -> None:
-            wanted = self._lent.exchange(self.state.config, settings)
-            if wanted != self.state.config:
-                self._undo.append(self.state.config)
-            self._set(
-                survey=_divided(found, wanted),  # the settings may have changed meanwhile
-                surveying=None,
-                config=wanted.replace("data.folder", str(folder)),
-                watch=replace(self.state.watch, image=""),
-            )
-            self._describe()
-
-        self._tasks.submit("survey", look, opened, self._survey_failed, self._surveying)
+        self._folders.look(folder, self.state.config)
 
     def open_sample(self, name: str) -> None:
         """Write a sample data set, if it is not there yet, and open it; while it is open, its own settings hold."""
-        known = sample(name)
-        folder = samples_folder() / name
-        self._set(surveying=Work(f"Drawing {known.images:,} images"), notice=None)
-
-        def draw(job: Job[Path]) -> Path:
-            def report(done: float) -> None:
-                job.report(Work(f"Drawing {known.images:,} images", done))
-
-            return write_sample(name, folder, progress=report, cancelled=lambda: job.cancelled)
-
-        self._tasks.submit(
-            "survey", draw, lambda path: self._open(path, known.settings), self._survey_failed, self._surveying
-        )
+        self._folders.write_sample(name)
 
     def draw_samples(self, each: int) -> None:
         """Draw some pictures of every sample, to show what they are like."""
-
-        def draw(job: Job[dict[str, tuple[Pixels, ...]]]) -> dict[str, tuple[Pixels, ...]]:
-            drawn: dict[str, tuple[Pixels, ...]] = {}
-            for known in samples():
-                drawn[known.name] = tuple(
-                    draw_image(known.name, known.classes[index % len(known.classes)], index) for index in range(each)
-                )
-                job.report(dict(drawn))
-            return drawn
-
-        self._tasks.submit("samples", draw, self.samples_drawn.emit, self._failed, self.samples_drawn.emit)
+        self._folders.draw_samples(each)
 
     def cancel_survey(self) -> None:
         """Give up looking at a folder."""
-        self._tasks.cancel("survey")
+        self._folders.cancel()
         self._set(surveying=None)
 
     # Settings
@@ -364,8 +323,23 @@ class Session(QObject):
         self._set(torch_ready=True)
         self._describe()
 
+    @Slot(object)
     def _surveying(self, work: Work) -> None:
-        self._set(surveying=work)
+        begins = self.state.surveying is None
+        self._set(surveying=work, notice=None if begins else self.state.notice)
+
+    @Slot(object, object, object)
+    def _folder_is_open(self, folder: Path, found: Survey, settings: tuple[str, ...]) -> None:
+        wanted = self._lent.exchange(self.state.config, settings)
+        if wanted != self.state.config:
+            self._undo.append(self.state.config)
+        self._set(
+            survey=_divided(found, wanted),  # the settings may have changed meanwhile
+            surveying=None,
+            config=wanted.replace("data.folder", str(folder)),
+            watch=replace(self.state.watch, image=""),
+        )
+        self._describe()
 
     def _survey_failed(self, error: Exception) -> None:
         self._start_when_ready = False

@@ -25,7 +25,7 @@ LOADING: Final = "PyTorch is loading; the network appears here in a moment."
 IMPOSSIBLE: Final = "There is no such network; it appears when the switches fit together."
 UNCHANGED: Final = "Shapes, parameters, FLOPs, receptive field and memory stay as they were."
 VIEWS: Final = {"graph": "Graph", "layers": "Layers", "maps": "Feature maps"}
-_SHARES: Final = dict(zip(FIGURES, (4, 6, 4, 3, 4, 3), strict=True))
+_SHARES: Final = dict(zip(FIGURES, (4, 7, 4, 3, 4, 3), strict=True))
 
 
 class NetworkViews(Card):

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from cnnstudio.gui.widgets.elided_label import ElidedLabel, Role
 from cnnstudio.gui.widgets.key_values import tabular
 
-_NAME_SHARE = 8
+_NAME_SHARE = 7
 
 
 class LayerStrip(QWidget):
