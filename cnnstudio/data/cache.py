@@ -13,6 +13,7 @@ import psutil
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import SetAside
+from cnnstudio.data.decoded import Decoded
 from cnnstudio.data.images import Pixels, UnreadableImageError, read_image
 from cnnstudio.data.parallel import in_threads
 from cnnstudio.data.scan import Catalog
@@ -43,6 +44,7 @@ def read_catalog(
     progress: Callable[[int], None] = lambda _: None,
     memory_budget: int | None = None,
     threads: int | None = None,
+    decoded: Decoded | None = None,
 ) -> ImageStore:
     """Decode every image of a catalogue; what cannot be read is set aside and named.
 
@@ -53,6 +55,7 @@ def read_catalog(
         memory_budget: Bytes of memory for the pixels, a quarter of what is free unless given; beyond that they go to
             a temporary file that is mapped into memory.
         threads: Decoding threads, one a core unless given. Pillow decodes without holding the interpreter lock.
+        decoded: What earlier runs have decoded; gets what is decoded now.
 
     Raises:
         InputError: Too few images can be read, or the disk has no room for the mapped file.
@@ -67,10 +70,17 @@ def read_catalog(
             return str(error)
         return ""
 
-    for index, reason in enumerate(in_threads(read, range(len(catalog.images)), threads=threads)):
+    missing = range(len(catalog.images)) if decoded is None else decoded.fill(pixels)
+    known = len(catalog.images) - len(missing)
+    if known:
+        progress(known)
+    for number, reason in enumerate(in_threads(read, missing, threads=threads)):
+        index = missing[number]
         if reason:
             unreadable.append(SetAside(path=str(catalog.images[index].path), reason=reason))
-        progress(index + 1)
+        elif decoded is not None:
+            decoded.keep(index, pixels[index])
+        progress(known + number + 1)
     if not unreadable:
         return ImageStore(catalog, pixels)
     rest = catalog.without(unreadable)

@@ -15,6 +15,7 @@ from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Phase
 from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.decoded import Decoded
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
@@ -166,7 +167,8 @@ def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control:
             reported = time.monotonic()
             report(Phase(text=text, done=done / total))
 
-    return read_catalog(catalog, side, progress=progress)
+    with Decoded(catalog, side) as decoded:
+        return read_catalog(catalog, side, progress=progress, decoded=decoded)
 
 
 def _resolved(config: Config, side: int, compute: Compute) -> Config:
