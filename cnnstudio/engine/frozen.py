@@ -26,6 +26,7 @@ _MEMORY: Final = 0.25  # of what is free, for features
 _COMPARED: Final = 4  # images on which a form of the frozen part has to answer as the network itself
 _LIKE: Final = 0.999  # cosine of their features, at least
 _TICK: Final = 0.1  # seconds between two reports of progress
+_LARGEST_KEPT: Final = 2 * 2**30  # bytes on disk; features of an early boundary are sooner computed than read
 _FORMAT: Final = "1"  # of the stored features; another one leaves the old ones alone
 
 
@@ -74,7 +75,7 @@ class _Frozen:
             return PixelFeed(self._prepared)
         wanted = self._wanted(views)
         rows = torch.full((views, len(self._pixels)), -1, dtype=torch.int64)
-        with self._store(shape) as store:
+        with self._store(shape, len(wanted)) as store:
             features = self._found_or_computed(store, wanted, shape)
         for row, (view, image) in enumerate(wanted):
             rows[view, image] = row
@@ -167,8 +168,11 @@ class _Frozen:
         return features.contiguous()
 
     @contextlib.contextmanager
-    def _store(self, shape: tuple[int, ...]) -> Iterator[RowStore | None]:
-        """Give the store of these features; None where the disk does not let us keep any."""
+    def _store(self, shape: tuple[int, ...], count: int) -> Iterator[RowStore | None]:
+        """Give the store of these features; None where they are too large, or the disk does not let us keep any."""
+        if 2 * math.prod(shape) * count > _LARGEST_KEPT:
+            yield None
+            return
         try:
             store = open_store("features", self._about(), shape, np.float16)
         except OSError:

@@ -169,3 +169,13 @@ def test_a_stop_keeps_the_features_that_are_there(
     seen.clear()
     run(configure(*FROZEN), tmp_path / "second")
     assert sum(seen) == 18 + 9
+
+
+def test_features_that_are_too_large_are_not_kept(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
+) -> None:
+    monkeypatch.setattr("cnnstudio.engine.frozen._LARGEST_KEPT", 1000)
+    first = run(configure(*FROZEN), tmp_path / "first")
+    seen.clear()
+    assert losses(run(configure(*FROZEN), tmp_path / "second")) == losses(first)
+    assert sum(seen) == 48 + 9
