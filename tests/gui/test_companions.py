@@ -42,7 +42,8 @@ def test_any_choice_leads_to_settings_that_can_stand(
             "Transfer is now Freeze: EfficientNet-Lite0 starts from its pretrained weights.",
         ),
         ("efficientnet_lite0", "finetune", "finetune", ""),
-        ("resnet18", "finetune", "scratch", "Transfer is now From scratch: ResNet-18 has no pretrained weights."),
+        ("resnet18", "finetune", "finetune", ""),
+        ("nin", "finetune", "scratch", "Transfer is now From scratch: Network in Network has no pretrained weights."),
         ("resnet18", "scratch", "scratch", ""),
     ],
 )
@@ -52,7 +53,7 @@ def test_transfer_goes_with_the_weights(arch: str, mode: str, expected: str, not
 
 
 def test_a_refused_switch_goes_back_and_says_so() -> None:
-    before = Config().replace("model.batchnorm", False).replace("transfer.mode", "finetune")
+    before = Config().replace("model.arch", "googlenet").replace("model.aux", 0.5).replace("transfer.mode", "finetune")
     after, said = with_architecture(before, registry.card("efficientnet_lite0"))
-    assert after.model.batchnorm
-    assert said == "BatchNorm2d is back at its default: EfficientNet-Lite0 allows no other."
+    assert after.model.aux == 0.3
+    assert said == "Auxiliary loss is back at its default: EfficientNet-Lite0 allows no other."

@@ -10,7 +10,7 @@ from cnnstudio.core.config import Config
 from cnnstudio.gui.panels.training_settings import TrainingSettings
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.field import ComboField, NumberField
 from cnnstudio.gui.widgets.switch import Switch
 from tests.e2e.gestures import child, choose, press
 from tests.gui.events import ended, started
@@ -29,8 +29,9 @@ def panel(qtbot: QtBot, theme: Theme, session: Session) -> TrainingSettings:
 
 def shown(panel: TrainingSettings) -> dict[str, object]:
     """Return what all controls show."""
-    found: dict[str, object] = {"train.epochs": child(panel, QSpinBox, "train.epochs").value()}
-    for key in ("train.lr", "train.optimizer", "train.schedule", "compute.precision"):
+    found: dict[str, object] = {key: child(panel, QSpinBox, key).value() for key in ("train.epochs", "train.patience")}
+    found["train.label_smoothing"] = child(panel, NumberField, "train.label_smoothing").value()
+    for key in ("train.lr", "train.optimizer", "train.schedule", "train.mix", "train.ema", "compute.precision"):
         found[key] = child(panel, ComboField, key).value()
     found["compute.deterministic"] = child(panel, Switch, "compute.deterministic").isChecked()
     return found
@@ -41,6 +42,10 @@ DEFAULTS = {
     "train.lr": "auto",
     "train.optimizer": "adamw",
     "train.schedule": "onecycle",
+    "train.patience": 0,
+    "train.label_smoothing": 0.0,
+    "train.mix": "none",
+    "train.ema": "0",
     "compute.precision": "auto",
     "compute.deterministic": False,
 }
@@ -57,6 +62,9 @@ def test_the_controls_show_the_configuration(panel: TrainingSettings) -> None:
         ("train.lr", "0.0001", 0.0001),
         ("train.optimizer", "SGD", "sgd"),
         ("train.schedule", "constant", "constant"),
+        ("train.schedule", "cosine", "cosine"),
+        ("train.mix", "CutMix", "cutmix"),
+        ("train.ema", "0.999", 0.999),
         ("compute.precision", "bfloat16", "bfloat16"),
     ],
 )
@@ -91,6 +99,27 @@ def test_epochs_count_once_they_are_typed(panel: TrainingSettings, session: Sess
     assert shown(panel) == DEFAULTS
 
 
+def test_patience_is_off_until_it_is_a_number(panel: TrainingSettings, session: Session) -> None:
+    patience = child(panel, QSpinBox, "train.patience")
+    assert patience.text() == "off"
+    patience.selectAll()
+    QTest.keyClicks(patience, "5")
+    QTest.keyClick(patience, Qt.Key.Key_Return)
+    assert session.state.config.train.patience == 5
+    assert patience.text() == "5"
+    session.undo()
+    assert patience.text() == "off"
+
+
+def test_label_smoothing_goes_up_in_steps(panel: TrainingSettings, session: Session) -> None:
+    smoothing = child(panel, NumberField, "train.label_smoothing")
+    for _ in range(8):
+        QTest.keyClick(smoothing, Qt.Key.Key_Up)
+    assert session.state.config.train.label_smoothing == 0.3
+    session.undo()
+    assert session.state.config.train.label_smoothing == 0.25
+
+
 def test_the_switch_is_two_way(panel: TrainingSettings, session: Session) -> None:
     press(panel, "compute.deterministic")
     assert session.state.config.compute.deterministic is True
@@ -106,6 +135,10 @@ def test_the_switch_is_two_way(panel: TrainingSettings, session: Session) -> Non
         ("train.lr", 1e-05, "1e-05"),
         ("train.epochs", 1000, 1000),
         ("train.epochs", 100_000, 100_000),
+        ("train.patience", 7000, 7000),
+        ("train.ema", 0.995, "0.995"),
+        ("train.label_smoothing", 0.45, 0.45),
+        ("train.label_smoothing", 0.123, 0.12),
         ("train.optimizer", "sgd", "sgd"),
         ("compute.precision", "float16", "float16"),
     ],
