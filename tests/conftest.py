@@ -85,6 +85,16 @@ def user_home(_no_qt_left: None, _homes: Iterator[Path]) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send whatever asks the network into a dead end on this computer, which itself stays in reach."""
+    for name in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+        monkeypatch.setenv(name.upper(), "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+
+
+@pytest.fixture(autouse=True)
 def _seeded() -> None:
     """Start every test from the same random numbers."""
     random.seed(0)

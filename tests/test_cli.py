@@ -10,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnnstudio import cli
+from cnnstudio.core.config import load_config
 from cnnstudio.core.serial import from_line
 from cnnstudio.engine.checkpoint import versions
+from cnnstudio.models.registry import build, card
 
 QUICK = ("data.image_size=32", "data.batch_size=8", "data.augment=false", "train.epochs=1", "train.lr=0.003")
+
+
+INCEPTION_224 = ("--set=model.arch=inception_v3", "--set=data.image_size=224")
+ABSENT_WEIGHTS = ("--set=model.arch=resnet18", "--set=transfer.mode=freeze", "--set=model.pretrained=weights.pth")
 
 
 def sets(*settings: str) -> list[str]:
@@ -76,12 +84,16 @@ def test_train_for_a_person(
         (["--data", "/nonexistent"], ("no such folder", "/nonexistent", "check the path")),
         (["--data", "EMPTY"], ("no image", "images", "put each class into a folder of its own")),
         (["--data", "ONE"], ("only one with images: ant", "add a folder for a second class")),
-        (["--data", "TWO", "--set=model.arch=vgg61"], ("vgg61", "model.arch", "choose one of compact")),
+        (["--data", "TWO", "--set=model.arch=vgg61"], ("vgg61", "model.arch", "did you mean vgg16?")),
         (["--data", "TWO", "--set=model.arch=resnet81"], ("resnet81", "did you mean resnet18?")),
         (["--data", "TWO", "--set=train.epohcs=3"], ("train.epohcs", "did you mean train.epochs?")),
         (["--data", "TWO", "--set=train.epochs=-1"], ("train.epochs", "greater than or equal to 1")),
         (["--data", "TWO", "--set=compute.device=cuda:7"], ("cuda:7", "compute.device", "use auto")),
-        (["--data", "TWO", "--set=model.arch=resnet18", "--set=transfer.mode=freeze"], ("ResNet-18", "weights")),
+        (["--data", "TWO", "--set=model.arch=unet"], ("unet", "model.arch", "choose one of compact")),
+        (["--data", "TWO", "--set=transfer.mode=freeze"], ("Compact CNN has no pretrained weights", "transfer.mode")),
+        (["--data", "TWO", "--set=model.arch=resnet18", "--set=model.kernel=5"], ("ResNet-18 refuses", "model.kernel")),
+        (["--data", "TWO", *INCEPTION_224], ("224 pixels are too few", "set it to 299 or more, or set model.aux=0")),
+        (["--data", "TWO", *ABSENT_WEIGHTS], ("no such file of weights", "weights.pth", "check model.pretrained")),
         (["--data", "TWO", "missing.toml"], ("missing.toml", "check the path")),
         (["--data", "TWO", "--epochs=3"], ("--epochs", "cnnstudio")),
         ([], ("no image folder chosen", "data.folder")),
@@ -208,6 +220,40 @@ def test_describe_lists_every_layer_once(capsys: pytest.CaptureFixture[str]) -> 
     frozen = json_lines(capsys.readouterr().out)
     assert sum(row["parameters"] for row in frozen if not row["frozen"]) >= 1280 * 6 + 6
     assert all(row["frozen"] for row in frozen[:10])
+
+
+@pytest.mark.parametrize(
+    ("settings", "parameters"),
+    [
+        (("model.arch=vgg16",), 138_357_544),
+        (("model.arch=vgg16", "model.batchnorm=true"), 138_365_992),
+        (("model.arch=fcn_vgg16",), 138_357_544),
+        (("model.arch=resnet18",), 11_689_512),
+        (("model.arch=googlenet", "model.aux=0"), 6_624_904),
+        (("model.arch=inception_v3",), 27_161_264),
+        (("model.arch=mobilenet_v3_small",), 2_542_856),
+    ],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_describe_adds_up_to_what_is_published_and_what_torch_counts(
+    settings: tuple[str, ...], parameters: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["describe", *sets(*settings), "--json"]) == 0
+    rows = json_lines(capsys.readouterr().out)
+    assert sum(row["parameters"] for row in rows) == parameters
+    with torch.device("meta"):
+        model = load_config(None, settings).model
+        network = build(model, classes=1000).eval()
+        side = card(model.arch).image_size
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            network(torch.empty(1, 3, side, side))
+    assert sum(row["flops"] for row in rows if not row["auxiliary"]) == counter.get_total_flops()
+
+
+def test_describe_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["describe", "--set=model.arch=vgg16"]) == 0
+    last = capsys.readouterr().out.replace("\n", " ")
+    assert "VGG-16: 138,357,544 parameters, 138,357,544 learn; 30,940,528,640 FLOPs an image of 224 × 224" in last
 
 
 def test_doctor_finds_this_installation_well(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import platformdirs
 import pytest
@@ -136,3 +138,8 @@ def test_image_tree_repeats_its_pixels_and_no_image(image_tree: Callable[..., Pa
     one, two = ([path.read_bytes() for path in each] for each in files)
     assert one == two
     assert len(set(one)) == 8
+
+
+def test_no_test_reaches_the_network() -> None:
+    with pytest.raises(URLError, match="refused"):
+        urlopen("https://download.pytorch.org/models/resnet18-f37072fd.pth", timeout=5)

@@ -16,7 +16,8 @@ Padding = Literal["same", "valid", "reflect", "replicate", "circular"]
 Head = Literal["fully_connected", "global_average", "convolutional"]
 TransferMode = Literal["scratch", "freeze", "finetune", "freeze_then_finetune"]
 Optimizer = Literal["adamw", "sgd"]
-Schedule = Literal["onecycle", "constant"]
+Schedule = Literal["onecycle", "cosine", "constant"]
+Mix = Literal["none", "mixup", "cutmix"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 
@@ -117,8 +118,13 @@ class TrainConfig(_Section):
         epochs: Passes over the training images.
         lr: Peak learning rate; `auto` depends on the optimizer and on `transfer.mode`.
         optimizer: `adamw` or `sgd` (with Nesterov momentum).
-        schedule: `onecycle` (Smith and Topin, 2018) or `constant`.
+        schedule: `onecycle` (Smith and Topin, 2018), `cosine` (Loshchilov and Hutter, 2017) or `constant`.
+        patience: Epochs without a better validation accuracy after which a phase ends early; 0 waits for ever.
         label_smoothing: Share of the target spread over all classes (Szegedy et al., 2016).
+        mix: Whether images are mixed in pairs, with their labels: blended by `mixup` (Zhang et al., 2018), or a box of
+            one put into the other by `cutmix` (Yun et al., 2019).
+        ema: Decay of the exponential moving average of the weights, which is validated and kept instead of the
+            weights of a single step, such as 0.999; 0 for none.
         seed: Decides split, initial weights, order and augmentation.
     """
 
@@ -126,7 +132,10 @@ class TrainConfig(_Section):
     lr: Annotated[float, Field(gt=0, le=100)] | Auto = "auto"
     optimizer: Optimizer = "adamw"
     schedule: Schedule = "onecycle"
+    patience: Annotated[int, Field(ge=0, le=100_000)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    mix: Mix = "none"
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 

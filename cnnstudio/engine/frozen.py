@@ -47,7 +47,8 @@ def make_feed(prepared: Prepared, telling: Telling, *, epochs: int) -> Feed:
     """Return the cheapest way to feed the network as it is frozen now.
 
     Features are kept on disk by the content of the images and everything that decides them, and found again by later
-    runs. Where there is no room for them the frozen part runs in every epoch, which is said.
+    runs. Where there is no room for them, or images are cut and put together, the frozen part runs in every epoch,
+    which is said.
 
     Args:
         prepared: The run; the frozen stages of its network decide.
@@ -56,6 +57,9 @@ def make_feed(prepared: Prepared, telling: Telling, *, epochs: int) -> Feed:
     """
     parts = split_network(prepared.network)
     if parts is None:
+        return PixelFeed(prepared)
+    if prepared.config.train.mix == "cutmix":
+        telling.report(Warned(text="cutmix cuts images and not features, so the frozen part runs in every epoch"))
         return PixelFeed(prepared)
     return _Frozen(prepared, parts, telling).feed(epochs)
 

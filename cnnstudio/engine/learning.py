@@ -1,4 +1,4 @@
-"""The optimizer of a phase with its schedule and its scaler, which are kept and taken over together."""
+"""What a phase learns with: optimizer, schedule, scaler and average, which are kept and taken over together."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnstudio.engine.resume import Checkpoint, set_random_states
+from cnnstudio.engine.averaging import Average
+from cnnstudio.engine.resume import KEPT, Checkpoint, set_random_states
 from cnnstudio.engine.schedule import TrainingPhase
 
 
@@ -20,6 +21,8 @@ class Learning:
         optimizer: Over all that learns.
         schedule: Of its learning rates.
         scaler: Of float16 gradients; it does nothing otherwise.
+        average: Of the weights, where one is wanted.
+        first: The first epoch of the phase, counted from 1.
     """
 
     number: int
@@ -27,18 +30,21 @@ class Learning:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     scaler: torch.amp.GradScaler
+    average: Average
+    first: int = 1
 
     def step(self, loss: Tensor) -> None:
-        """Go one step down the gradient of a loss."""
+        """Go one step down the gradient of a loss, and let the average follow."""
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()
+        self.average.follow()
 
     def state(self) -> dict[str, Any]:
         """Return the state dicts by their names."""
-        return {name: getattr(self, name).state_dict() for name in ("optimizer", "schedule", "scaler")}
+        return {name: getattr(self, name).state_dict() for name in KEPT}
 
     def go_on_from(self, checkpoint: Checkpoint) -> None:
         """Take over random numbers and, unless it is of an earlier phase, the state of a checkpoint."""

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cnnstudio.core.config import Config
+from cnnstudio.engine.mixing import Mixture
 from cnnstudio.models.network import Outputs
 
 
@@ -27,15 +29,23 @@ class Losses:
     logits: Tensor
 
 
-def losses(answer: Tensor | Outputs, labels: Tensor, config: Config) -> Losses:
-    """Compare the answer of a network in training mode with the labels (N,)."""
+def losses(answer: Tensor | Outputs, labels: Tensor, config: Config, mixture: Mixture | None = None) -> Losses:
+    """Compare the answer of a network in training mode with the labels (N,).
+
+    The loss of a mixture is that of both labels, each by its share.
+    """
     outputs = answer if isinstance(answer, Outputs) else Outputs(answer, {})
-    smoothing = config.train.label_smoothing
-    main = functional.cross_entropy(outputs.logits, labels, label_smoothing=smoothing)
-    aux = {
-        head: functional.cross_entropy(logits, labels, label_smoothing=smoothing)
-        for head, logits in outputs.aux.items()
-    }
+
+    def cost(logits: Tensor) -> Tensor:
+        smoothing = config.train.label_smoothing
+        own = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        if mixture is None:
+            return own
+        other = functional.cross_entropy(logits, labels[mixture.partners], label_smoothing=smoothing)
+        return torch.lerp(other, own, mixture.share)
+
+    main = cost(outputs.logits)
+    aux = {head: cost(logits) for head, logits in outputs.aux.items()}
     total = main
     for loss in aux.values():
         total = total + config.model.aux * loss

@@ -18,6 +18,7 @@ from cnnstudio.data.splits import Split
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
 VERSION: Final = 1
+KEPT: Final = ("optimizer", "schedule", "scaler", "average")  # of what a phase learns with
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,22 @@ class Position:
 
     Attributes:
         phase: Which of the training phases, counted from 0.
+        first: Its first epoch, counted from 1.
         epoch: The present epoch, counted from 1.
         batch: Batches of it that are done.
         step: Optimizer steps done since the start of the run.
+        waited: Epochs of this phase since the best one.
         seconds: Training time of this epoch so far.
         since: The part of it since the latest report.
         spent: Seconds of the whole run so far.
     """
 
     phase: int = 0
+    first: int = 1
     epoch: int = 1
     batch: int = 0
     step: int = 0
+    waited: int = 0
     seconds: float = 0.0
     since: float = 0.0
     spent: float = 0.0
@@ -50,7 +55,7 @@ class Checkpoint:
     Attributes:
         position: How far it has come.
         network: State dict of the network.
-        learning: State dicts of optimizer, schedule and gradient scaler, by their names.
+        learning: State dicts of optimizer, schedule, gradient scaler and average of the weights, by their names.
         sums: Sums of losses so far, of the epoch and since the latest report.
         rng: States of torch's random numbers: the CPU's, then those of CUDA devices.
         best: The epoch whose weights are kept.
@@ -95,7 +100,7 @@ class Checkpoint:
         return cls(
             position=Position(**{name: state[name] for name in Position.__dataclass_fields__}),
             network=state["network"],
-            learning={name: state[name] for name in ("optimizer", "schedule", "scaler")},
+            learning={name: state[name] for name in KEPT},
             sums=(first, second),
             rng=tuple(state["rng"]),
             best=EpochEnded.model_validate(state["best"]) if state["best"] else None,

@@ -29,27 +29,27 @@ from cnnstudio.core.events import (
     Warned,
 )
 from cnnstudio.engine.allocator import kept_memory
+from cnnstudio.engine.averaging import Average
 from cnnstudio.engine.checkpoint import RunFolder, check_free
 from cnnstudio.engine.device import arithmetic
+from cnnstudio.engine.endings import finite, never_began, reason_of
 from cnnstudio.engine.feed import Feed, PixelFeed
 from cnnstudio.engine.frozen import Telling, make_feed
 from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.losses import losses
 from cnnstudio.engine.metrics import Averages, Running
+from cnnstudio.engine.mixing import draw_mixture
 from cnnstudio.engine.prepare import Prepared, prepare
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.resume import Checkpoint, Position, paths_of, random_states, read_checkpoint
 from cnnstudio.engine.saver import Saver
-from cnnstudio.engine.schedule import make_optimizer, make_schedule, training_phases
+from cnnstudio.engine.schedule import TrainingPhase, make_optimizer, make_schedule, training_phases
+from cnnstudio.engine.stopping import Patience
 from cnnstudio.models.summary import watchable
 
 Sink = Callable[[Event], None]
 
 _REPORTS_AN_EPOCH: Final = 25  # at most; each one waits for the device once
-
-
-class DivergedError(ArithmeticError):
-    """The loss is no longer a number."""
 
 
 def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bool = False) -> RunEnded:
@@ -80,9 +80,9 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
         except InputError:
             raise
         except StopRun:
-            return _never_began(sink, began, "stopped", "")
+            return never_began(sink, began, "stopped", "")
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
-            return _never_began(sink, began, "failed", _reason(error))
+            return never_began(sink, began, "failed", reason_of(error))
         classes = prepared.store.catalog.classes
         folder = RunFolder.reopen(out) if resume else RunFolder.make(out, prepared.config, classes)
         run = _Run(prepared, sink, control, folder, checkpoint)
@@ -116,6 +116,8 @@ class _Run:
         self._resumed = checkpoint  # let go as soon as it has been taken over
         self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
+        self._epochs = self._config.train.epochs  # fewer once a phase has ended early
+        self._patience = Patience(self._config.train.patience, self._start.waited)
         self._best = checkpoint.best if checkpoint else None
         self._began = time.monotonic() - self._start.spent
         self._held = 0.0  # seconds spent paused
@@ -138,7 +140,7 @@ class _Run:
                 if not self.folder.has_best:
                     self.folder.save_best(self._network)  # within the first epoch: what there is, is kept
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
-            reason, message = "failed", f"{_reason(error)} (details in error.txt of the run folder)"
+            reason, message = "failed", f"{reason_of(error)} (details in error.txt of the run folder)"
             self._keep_traceback()
         ended = RunEnded(
             reason=reason,
@@ -164,33 +166,45 @@ class _Run:
             (self.folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
 
     def _all_epochs(self) -> None:
-        first = 1
-        for number, phase in enumerate(training_phases(self._config)):
-            epochs = range(max(first, self._start.epoch), first + phase.epochs)
-            first += phase.epochs
-            if not epochs:
-                continue  # done by an earlier process
-            still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
-            self._network.freeze(phase.train_last, still=still)
-            telling = Telling(self._emit, lambda: self._control.check(while_paused=self._look))
-            self._feed = make_feed(self._prepared, telling, epochs=len(epochs))
-            steps = len(self._batches(self._train))
-            optimizer = make_optimizer(self._network, self._config, phase)
-            schedule = make_schedule(optimizer, self._config, steps=steps * phase.epochs)
-            learning = Learning(number, phase, optimizer, schedule, self._scaler)
-            if self._resumed is not None:
-                learning.go_on_from(self._resumed)
-            for epoch in epochs:
-                self._one_epoch(epoch, learning)
+        phases, patience = training_phases(self._config), self._patience
+        epoch, first = self._start.epoch, self._start.first
+        for number, phase in enumerate(phases[self._start.phase :], start=self._start.phase):
+            after = first + phase.epochs
+            self._epochs = first - 1 + sum(each.epochs for each in phases[number:])
+            if epoch < after and not patience.over:  # else done by an earlier process
+                learning = self._begin(number, phase, first)
+                while epoch < after and not patience.over:
+                    self._one_epoch(epoch, learning)
+                    epoch += 1
+            if epoch < after:
+                last = number == len(phases) - 1
+                why = patience.sentence(phase.title, self._best, done=epoch - 1, planned=after - 1, last=last)
+                self._emit(Warned(text=why))
+            patience.renew()
+            first = epoch
+
+    def _begin(self, number: int, phase: TrainingPhase, first: int) -> Learning:
+        """Freeze what does not learn in a phase, and make or take over what it learns with."""
+        still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
+        self._network.freeze(phase.train_last, still=still)
+        telling = Telling(self._emit, lambda: self._control.check(while_paused=self._look))
+        self._feed = make_feed(self._prepared, telling, epochs=phase.epochs)
+        optimizer = make_optimizer(self._network, self._config, phase)
+        schedule = make_schedule(optimizer, self._config, steps=len(self._batches(self._train)) * phase.epochs)
+        average = Average(self._network, self._feed.module, self._config.train.ema)
+        learning = Learning(number, phase, optimizer, schedule, self._scaler, average, first)
+        if self._resumed is not None:
+            learning.go_on_from(self._resumed)
+        return learning
 
     def _one_epoch(self, epoch: int, learning: Learning) -> None:
         began, held = time.monotonic(), self._held
-        text = f"Training {learning.phase.title}, epoch {epoch} of {self._config.train.epochs}"
-        self._emit(Phase(text=text, done=(epoch - 1) / self._config.train.epochs))
+        text = f"Training {learning.phase.title}, epoch {epoch} of {self._epochs}"
+        self._emit(Phase(text=text, done=(epoch - 1) / self._epochs))
         self._feed.module.train()
         whole, recent, done = self._learn(epoch, learning)
-        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._config.train.epochs))
-        validated = self._validate(lambda: self._checkpoint(learning, done, whole, recent))
+        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._epochs))
+        validated = self._validate(learning, lambda: self._checkpoint(learning, done, whole, recent))
         trained = whole.read()
         ended = EpochEnded(
             epoch=epoch,
@@ -204,7 +218,8 @@ class _Run:
         )
         if ended.best:
             self._best = ended
-            self.folder.save_best(self._network)
+            self.folder.save_best(learning.average.network)
+        self._patience.see(better=ended.best)
         self._saver.save(self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums()))
         self._emit(ended)
 
@@ -228,14 +243,18 @@ class _Run:
             began = time.monotonic()
             labels = self._labels[indices].to(device)
             inputs = self._feed.training(indices)  # images (B, 3, S, S), or features of them
+            mixture = draw_mixture(config, inputs, epoch=epoch, batch=number)
+            if mixture is not None:
+                inputs = mixture(inputs)
             with self._compute.autocast():
-                found = losses(self._feed.module(inputs), labels, config)  # of logits (B, classes)
+                found = losses(self._feed.module(inputs), labels, config, mixture)  # of logits (B, classes)
             learning.step(found.total)
-            whole.add(found.main, found.logits, labels, found.aux)
-            recent.add(found.main, found.logits, labels, found.aux)
+            right = labels if mixture is None else mixture.dominant(labels)
+            for sums in (whole, recent):
+                sums.add(found.main, found.logits, right, found.aux)
             self._step += 1
             if number % every == 0 or number == len(batches):
-                means = _finite(recent.take(), self._step)  # the only wait for the device
+                means = finite(recent.take(), self._step)  # the only wait for the device
             took = time.monotonic() - began
             since += took
             done = replace(done, batch=number, seconds=done.seconds + took)
@@ -255,18 +274,18 @@ class _Run:
         return whole, recent, done
 
     @torch.no_grad()
-    def _validate(self, checkpoint: Callable[[], Checkpoint]) -> Averages:
-        self._feed.module.eval()
+    def _validate(self, learning: Learning, checkpoint: Callable[[], Checkpoint]) -> Averages:
+        module = learning.average.module.eval()
         sums = Running(self._compute.device)
         for indices in _divide(self._val, self._config.data.batch_size):
             self._between_steps(checkpoint)
             labels = self._labels[indices].to(self._compute.device)
             inputs = self._feed.validating(indices)
             with self._compute.autocast():
-                logits = self._feed.module(inputs)
+                logits = module(inputs)
                 loss = functional.cross_entropy(logits, labels)
             sums.add(loss, logits, labels)
-        return _finite(sums.read(), self._step)
+        return finite(sums.read(), self._step)
 
     def _between_steps(self, checkpoint: Callable[[], Checkpoint]) -> None:
         """Honour requests, keep the state from time to time, and show the feature maps that somebody watches."""
@@ -318,7 +337,14 @@ class _Run:
         catalog, split = self._prepared.store.catalog, self._prepared.split
         spent = time.monotonic() - self._began
         return Checkpoint(
-            position=replace(done, phase=learning.number, step=self._step, spent=spent),
+            position=replace(
+                done,
+                phase=learning.number,
+                first=learning.first,
+                step=self._step,
+                waited=self._patience.waited,
+                spent=spent,
+            ),
             network=self._network.state_dict(),
             learning=learning.state(),
             sums=(whole.state(), recent.state()),
@@ -341,21 +367,3 @@ def _divide(indices: Tensor, size: int) -> list[Tensor]:
 
 def _rank(validated: Averages) -> tuple[float, float]:
     return validated.accuracy, -validated.loss
-
-
-def _finite(averages: Averages, step: int) -> Averages:
-    if not math.isfinite(averages.loss):
-        raise DivergedError(f"the loss is no longer a number after step {step}; lower train.lr and start again")
-    return averages
-
-
-def _never_began(sink: Sink, began: float, reason: EndReason, message: str) -> RunEnded:
-    ended = RunEnded(reason=reason, best_val_accuracy=None, seconds=time.monotonic() - began, run="", message=message)
-    sink(ended)
-    return ended
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return "out of memory; lower data.batch_size or data.image_size"
-    return next(iter(str(error).splitlines()), "") or type(error).__name__

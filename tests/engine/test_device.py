@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cnnstudio.core.config import ComputeConfig, Config, Precision
 from cnnstudio.core.errors import InputError
+from cnnstudio.engine.averaging import Average
 from cnnstudio.engine.device import Compute, arithmetic, compute_threads, devices, free_memory, physical_cores, resolve
 from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.losses import losses
@@ -129,7 +130,8 @@ def _train_step(network: Network, compute: Compute, config: Config) -> None:
     sums = Running(compute.device, network.listening)
     with compute.autocast():
         found = losses(network(images), labels, config)
-    Learning(0, phase, optimizer, schedule, torch.amp.GradScaler(compute.device.type, enabled=False)).step(found.total)
+    scaler = torch.amp.GradScaler(compute.device.type, enabled=False)
+    Learning(0, phase, optimizer, schedule, scaler, Average(network, network, 0)).step(found.total)
     sums.add(found.main, found.logits, labels, found.aux)
     assert set(found.aux) == network.listening
     grads = [each.grad for each in network.parameters() if each.requires_grad]

@@ -27,3 +27,15 @@ def test_taking_starts_anew_and_nothing_is_not_a_division_by_zero() -> None:
     assert running.take().accuracy == 1.0
     assert running.read().images == 0
     assert running.read().loss == 0.0
+
+
+def test_losses_of_auxiliary_heads_are_averaged_by_name() -> None:
+    running = Running(torch.device("cpu"), {"aux2", "aux1"})
+    logits = torch.tensor([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0]])
+    for count, first, second in ((3, 1.0, 4.0), (1, 3.0, 0.0)):
+        aux = {"aux1": torch.tensor(first), "aux2": torch.tensor(second)}
+        running.add(torch.tensor(2.0), logits[:count], torch.zeros(count, dtype=torch.int64), aux)
+    means = running.take()
+    assert (means.loss, means.accuracy, means.images) == (2.0, 1.0, 4)
+    assert means.aux == {"aux1": 1.5, "aux2": 3.0}
+    assert running.read().aux == {"aux1": 0.0, "aux2": 0.0}
