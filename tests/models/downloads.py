@@ -1,11 +1,21 @@
 """What the tests of downloads share: a file, and somebody who watches it come."""
 
 import hashlib
+import io
 import random
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+import torch
+from torch import Tensor
+
+from cnnstudio.models import weight_sources
 from cnnstudio.models.download import Patience, fetch
+from cnnstudio.models.weight_sources import WeightSource
+from tests.models.loopback import Answer, Loopback, loopback
 
 FILE = random.Random(3).randbytes(300_000)
 SHA256 = hashlib.sha256(FILE).hexdigest()
@@ -67,3 +77,31 @@ def part(target: Path, content: bytes | None = None) -> Path:
 def left(target: Path) -> list[str]:
     """Return what lies in the folder."""
     return sorted(path.name for path in target.parent.iterdir())
+
+
+@contextmanager
+def offered(model: str, file: bytes, *answers: Answer) -> Iterator[tuple[WeightSource, Loopback]]:
+    """Offer a file as torchvision's weights of a network, by a server on this computer instead of the real one.
+
+    Args:
+        model: torchvision's name of the network, such as `resnet18`.
+        file: What the server sends.
+        answers: How it answers.
+
+    Yields:
+        The weights as they can be had now, and the server.
+    """
+    name = f"{model}-{hashlib.sha256(file).hexdigest()[:8]}.pth"
+    source = WeightSource(model, "Some network", "V1", name, round(len(file) / 2**20, 3))
+    with loopback(file, *answers) as server, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TORCH_HOME", raising=False)
+        patch.setattr(weight_sources, "_SERVER", server.url.rpartition("/")[0] + "/")
+        patch.setattr(weight_sources, "_BY_MODEL", {model: source})
+        yield source, server
+
+
+def saved(state: Mapping[str, Tensor]) -> bytes:
+    """Return the file that torch.save makes of tensors."""
+    stream = io.BytesIO()
+    torch.save(dict(state), stream)
+    return stream.getvalue()

@@ -5,7 +5,21 @@ import torch
 from torch import nn
 
 from cnnstudio.core.config import ModelConfig, Padding
-from cnnstudio.models.blocks import CentreCrop, StochasticDepth, activation, conv2d, conv_norm_act
+from cnnstudio.models.blocks import (
+    Add,
+    BasicConv2d,
+    Concat,
+    Scale,
+    StochasticDepth,
+    activation,
+    avg_pool2d,
+    conv2d,
+    conv_norm_act,
+    initialise,
+    keep_variance,
+    max_pool2d,
+    norm2d,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,12 +63,93 @@ def test_dropout_shares_the_slot_of_the_activation() -> None:
     assert isinstance(activation(ModelConfig()), nn.ReLU)
 
 
-@pytest.mark.parametrize(("size", "cropped", "first"), [(9, 5, 2), (9, 4, 2), (5, 5, 0)])
-def test_crop_keeps_the_middle(size: int, cropped: int, first: int) -> None:
-    image = torch.arange(size).expand(2, 3, size, size)
-    result = CentreCrop()(image, torch.empty(2, 7, cropped, cropped))
-    assert result.shape == (2, 3, cropped, cropped)
-    assert result[0, 0, 0].tolist() == list(range(first, first + cropped))
+def test_a_kernel_that_is_not_square_pads_each_side_by_its_own_half() -> None:
+    image = torch.rand(1, 2, 9, 10)
+    assert conv2d(2, 3, (1, 7), ModelConfig())(image).shape == (1, 3, 9, 10)
+    assert conv2d(2, 3, (7, 1), ModelConfig(padding="valid"))(image).shape == (1, 3, 3, 10)
+    assert conv2d(2, 3, (1, 7), ModelConfig(), padded=False)(image).shape == (1, 3, 9, 4)
+
+
+@pytest.mark.parametrize(("batchnorm", "biased"), [(True, False), (False, True)])
+def test_batchnorm_takes_the_place_of_the_bias(batchnorm: bool, biased: bool) -> None:
+    model = ModelConfig(batchnorm=batchnorm)
+    assert (conv2d(3, 4, 3, model).bias is not None) == biased
+    assert conv2d(3, 4, 3, model, bias=True).bias is not None
+    assert [type(each).__name__ for each in conv_norm_act(3, 4, 3, model)] == (
+        ["Conv2d", "BatchNorm2d", "ReLU"] if batchnorm else ["Conv2d", "ReLU"]
+    )
+    block = BasicConv2d(3, 4, 3, model)
+    assert {key.rpartition(".")[0] for key in block.state_dict()} == ({"conv", "bn"} if batchnorm else {"conv"})
+
+
+def test_batchnorm_is_by_the_formula() -> None:
+    norm = norm2d(3, ModelConfig(batchnorm=True), eps=1e-3, momentum=1.0)
+    maps = torch.randn(4, 3, 5, 6) * 3 + 1
+    mean, var = maps.mean((0, 2, 3), keepdim=True), maps.var((0, 2, 3), keepdim=True, unbiased=False)
+    torch.testing.assert_close(norm.train()(maps), (maps - mean) / (var + 1e-3).sqrt())
+    torch.testing.assert_close(norm.get_buffer("running_mean"), mean.flatten())
+    torch.testing.assert_close(norm.get_buffer("running_var"), maps.transpose(0, 1).flatten(1).var(1))
+    assert isinstance(norm2d(3, ModelConfig(batchnorm=False)), nn.Identity)
+
+
+def test_pooling_keeps_the_border_unless_padding_is_off() -> None:
+    maps = torch.rand(1, 2, 8, 8)
+    same, valid = ModelConfig(), ModelConfig(padding="valid")
+    assert max_pool2d(same, stride=2)(maps).shape == (1, 2, 4, 4)
+    assert max_pool2d(valid, stride=2)(maps).shape == (1, 2, 3, 3)
+    assert max_pool2d(valid, stride=2, ceil_mode=True)(maps).shape == (1, 2, 4, 4)
+    assert avg_pool2d(same)(maps).shape == (1, 2, 8, 8)
+    assert avg_pool2d(valid)(maps).shape == (1, 2, 6, 6)
+
+
+@pytest.mark.parametrize(("size", "cropped", "first"), [(9, 5, 2), (9, 4, 2), (8, 5, 1), (5, 5, 0)])
+def test_a_sum_takes_the_middle_of_what_was_skipped(size: int, cropped: int, first: int) -> None:
+    skipped = torch.arange(float(size)).expand(2, 3, size, size)
+    total = Add()(torch.full((2, 3, cropped, cropped), 100.0), skipped)
+    assert total.shape == (2, 3, cropped, cropped)
+    assert total[0, 0, 0].tolist() == [100.0 + column for column in range(first, first + cropped)]
+    assert torch.equal(total.transpose(2, 3)[0, 0, 0], torch.full((cropped,), 100.0 + first))
+
+
+def test_branches_are_put_one_behind_the_other_and_cut_to_the_smallest() -> None:
+    wide, high = torch.rand(2, 1, 5, 7), torch.rand(2, 2, 7, 5)
+    maps = Concat()([wide, high])
+    assert maps.shape == (2, 3, 5, 5)
+    assert torch.equal(maps[:, :1], wide[..., 1:6])
+    assert torch.equal(maps[:, 1:], high[..., 1:6, :])
+
+
+def test_scaling_gives_each_map_a_factor_of_its_own() -> None:
+    maps, factors = torch.rand(2, 3, 4, 5), torch.rand(2, 3, 1, 1)
+    scaled = Scale()(maps, factors)
+    assert torch.equal(scaled[1, 2], maps[1, 2] * factors[1, 2].item())
+
+
+def test_initial_weights_keep_the_variance_of_gradients_through_relu() -> None:
+    """He et al. (2015): a standard deviation of √(2 / fan-out)."""
+    layer = nn.Conv2d(16, 64, 3)
+    initialise(nn.Sequential(layer))
+    assert layer.weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.05)
+    assert layer.bias is not None
+    assert not layer.bias.any()
+
+
+def test_without_batchnorm_a_long_sum_does_not_grow_by_a_factor_a_block() -> None:
+    layers = [nn.Conv2d(8, 8, 1, bias=False) for _ in range(16)]
+    for layer in layers:
+        nn.init.orthogonal_(layer.weight)  # keeps the variance
+    keep_variance(layers)
+    maps = start = torch.randn(1, 8, 16, 16)
+    for layer in layers:
+        maps = maps + layer(maps)
+    assert 1 < (maps.var() / start.var()).item() < 4  # (1 + 1/16)¹⁶ is less than e; unscaled it would be 2¹⁶
+
+
+def test_what_has_no_numbers_is_left_alone() -> None:
+    layer = nn.Conv2d(3, 4, 3, device="meta")
+    initialise(nn.Sequential(layer))
+    keep_variance([layer])
+    assert layer.weight.is_meta
 
 
 def test_stochastic_depth_drops_whole_images_and_keeps_the_mean() -> None:

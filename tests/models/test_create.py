@@ -1,5 +1,7 @@
 """From a configuration to a network: weights, head and frozen stages together."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,9 +9,12 @@ from cnnstudio.core.config import Config, TransferMode
 from cnnstudio.core.errors import InputError
 from cnnstudio.models.create import create, outline
 from cnnstudio.models.registry import build
-from cnnstudio.models.weights import load_pretrained
+from cnnstudio.models.weights import load_state, locate
+from tests.models.made_weights import written
+from tests.models.random_weights import answers, random_network
 
 LITE = Config().replace("model.arch", "efficientnet_lite0")
+FINETUNED = LITE.replace("transfer.mode", "finetune")
 
 
 def test_scratch_draws_all_weights_from_the_current_seed() -> None:
@@ -24,9 +29,9 @@ def test_scratch_draws_all_weights_from_the_current_seed() -> None:
 
 
 def test_finetuning_keeps_all_pretrained_weights_but_the_head() -> None:
-    network, report = create(LITE.replace("transfer.mode", "finetune"), 6)
+    network, report = create(FINETUNED, 6)
     whole = build(LITE.model, classes=1000)
-    load_pretrained(whole, "efficientnet_lite0")
+    load_state(whole, locate(FINETUNED).read(), "")
     same = {key for key, value in whole.state_dict().items() if torch.equal(value, network.state_dict()[key])}
     assert set(whole.state_dict()) - same == {"classifier.1.weight", "classifier.1.bias"}
     assert network.get_parameter(f"{network.head}.weight").shape == (6, 1280)
@@ -49,7 +54,7 @@ def test_freezing_leaves_the_last_stages(mode: TransferMode, train_last: int) ->
 
 
 def test_a_thousand_classes_get_a_new_head_too() -> None:
-    network, report = create(LITE.replace("transfer.mode", "finetune"), 1000)
+    network, report = create(FINETUNED, 1000)
     assert network.notes == {"classifier.1": "1000 → 1000 classes"}
     assert report is not None
     assert report.skipped == ("classifier.1.weight", "classifier.1.bias")
@@ -65,9 +70,10 @@ def test_transfer_without_pretrained_weights_is_the_users_choice() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "where"),
     [
-        ("model.arch", "resnet18", "transfer.mode"),
+        ("model.arch", "nin", "transfer.mode"),
         ("model.arch", "vgg61", "model.arch"),
-        ("model.batchnorm", False, "model.batchnorm"),
+        ("model.kernel", 5, "model.kernel"),
+        ("model.head", "fully_connected", "model.head"),
         ("transfer.train_last", 11, "transfer.train_last"),
     ],
 )
@@ -90,3 +96,74 @@ def test_an_outline_is_the_network_without_its_numbers(mode: TransferMode) -> No
     assert drawn.stages == network.stages
     assert drawn.frozen_stages == network.frozen_stages
     assert drawn.notes == network.notes
+
+
+def test_weights_that_are_not_here_are_needed_for_the_network_and_not_for_its_outline() -> None:
+    config = FINETUNED.replace("model.arch", "resnet18")
+    with pytest.raises(InputError, match="are not on this machine yet") as caught:
+        create(config, 6)
+    assert caught.value.where == "model.pretrained"
+    assert outline(config, 6).notes == {"fc": "1000 → 6 classes"}
+
+
+def test_without_batchnorm_the_pretrained_network_keeps_its_function() -> None:
+    plain, report = create(FINETUNED.replace("model.batchnorm", False), 6)
+    usual, _ = create(FINETUNED, 6)
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in plain.modules())
+    assert report is not None
+    assert report.source.endswith("BatchNorm folded into the convolutions")
+    assert report.missing == ()
+    images = torch.randn(2, 3, 96, 96)
+    with torch.inference_mode():
+        expected, found = (network.eval().get_submodule("features")(images) for network in (usual, plain))
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+def test_padding_and_dropout_take_the_same_weights() -> None:
+    config = FINETUNED.replace("model.padding", "reflect").replace("model.dropout2d", 0.2)
+    (network, report), (usual, _) = create(config, 6), create(FINETUNED, 6)
+    assert report is not None
+    assert len(report.loaded) == 294
+    state = usual.state_dict()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items() if key in report.loaded)
+
+
+@pytest.mark.parametrize("batchnorm", [True, False])
+def test_weights_of_ones_own_file_are_taken(batchnorm: bool, tmp_path: Path) -> None:
+    trained = random_network(32, classes=3, depth=2, width=8)
+    file = written(tmp_path / "model.safetensors", trained.state_dict(), "safetensors")
+    config = Config.parse(
+        {
+            "model": {"depth": 2, "width": 8, "pretrained": str(file), "batchnorm": batchnorm},
+            "transfer": {"mode": "freeze"},
+        }
+    )
+    network, report = create(config, 6)
+    assert network.notes == {"classifier": "3 → 6 classes"}
+    assert network.frozen_stages == ("stage1", "stage2")
+    assert report is not None
+    assert report.source.startswith("model.safetensors")
+    assert report.missing == ()
+    assert report.skipped == ("classifier.bias", "classifier.weight")
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        expected, found = (each.eval().get_submodule("features")(images) for each in (trained, network))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_auxiliary_heads_take_their_weights_and_end_in_new_layers(tmp_path: Path) -> None:
+    trained = random_network(64, classes=10, arch="googlenet")
+    file = written(tmp_path / "weights.pth", trained.state_dict())
+    config = FINETUNED.replace("model.arch", "googlenet").replace("model.pretrained", str(file))
+    network, report = create(config, 4)
+    assert network.notes == dict.fromkeys(("fc", "aux1.fc2", "aux2.fc2"), "10 → 4 classes")
+    assert report is not None
+    assert set(report.skipped) == {f"{path}.{kind}" for path in network.last_layers for kind in ("weight", "bias")}
+    assert torch.equal(network.state_dict()["aux1.fc1.weight"], trained.state_dict()["aux1.fc1.weight"])
+    with torch.inference_mode():
+        assert [each.shape for each in answers(network.eval(), torch.rand(2, 3, 64, 64))] == [(2, 4)] * 3
+    without, report = create(config.replace("model.aux", 0), 4)
+    assert report is not None
+    assert {key.partition(".")[0] for key in report.skipped} == {"fc", "aux1", "aux2"}
+    kept = "inception5b.branch1.conv.weight"
+    assert torch.equal(without.state_dict()[kept], trained.state_dict()[kept])

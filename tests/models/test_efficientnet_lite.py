@@ -12,11 +12,11 @@ from sklearn.datasets import load_sample_image
 from torch import Tensor
 from torch.nn import functional
 
-from cnnstudio.core.config import ModelConfig
+from cnnstudio.core.config import Config, ModelConfig
 from cnnstudio.models.efficientnet_lite import SameConv2d, from_reference_keys
 from cnnstudio.models.network import Network
 from cnnstudio.models.registry import build, card
-from cnnstudio.models.weights import load_pretrained
+from cnnstudio.models.weights import load_state, locate
 
 State = Mapping[str, Tensor]
 HALVING = {1, 3, 5, 11}  # the blocks that halve the image: the first of groups 2, 3, 4 and 6
@@ -32,7 +32,8 @@ def reference() -> State:
 @pytest.fixture(scope="module")
 def network() -> Network:
     network = build(ModelConfig(arch="efficientnet_lite0"), classes=1000)
-    load_pretrained(network, "efficientnet_lite0")
+    file = locate(Config().replace("model.arch", "efficientnet_lite0").replace("transfer.mode", "finetune"))
+    load_state(network, file.read(), file.words)
     return network.eval()
 
 

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from typing import Literal, get_args
 
 import pytest
+import torch
 
-from cnnstudio.core.config import Config, ModelConfig, TransferMode
+from cnnstudio.core.config import Config, Head, ModelConfig, TransferMode
 from cnnstudio.core.errors import InputError
-from cnnstudio.models.registry import ArchCard, build, card, cards, check
+from cnnstudio.models.registry import ArchCard, build, card, cards, check, resolved
+from cnnstudio.models.summary import summarise
 
 CARDS = pytest.mark.parametrize("arch", cards(), ids=lambda arch: str(arch.name))
 
@@ -19,13 +22,23 @@ def test_cards_need_no_torch() -> None:
 
 def test_names_are_unique() -> None:
     assert len({each.name for each in cards()}) == len(cards())
-    assert {"compact", "resnet18", "efficientnet_lite0"} <= {each.name for each in cards()}
+    assert {"compact", "vgg16", "resnet18", "inception_v3", "nin", "fcn_vgg16", "efficientnet_lite0"} <= {
+        each.name for each in cards()
+    }
 
 
 @CARDS
 def test_card_counts_the_parameters_of_a_thousand_classes(arch: ArchCard) -> None:
-    network = build(ModelConfig(arch=arch.name), classes=1000)
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch.name), classes=1000)
     assert sum(each.numel() for each in network.parameters()) == arch.parameters
+
+
+@CARDS
+def test_card_counts_the_work_for_one_image(arch: ArchCard) -> None:
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch.name), classes=1000)
+    assert summarise(network, image_size=arch.image_size).flops == arch.flops
 
 
 @CARDS
@@ -38,15 +51,37 @@ def test_card_is_found_by_name_and_reads_well(arch: ArchCard) -> None:
 
 @CARDS
 def test_refused_switches_exist_and_are_refused_with_the_reason(arch: ArchCard) -> None:
-    other = {"model.padding": "valid", "model.dropout2d": 0.5, "model.batchnorm": False}
-    for key, reason in arch.refuses.items():
-        config = Config(model=ModelConfig(arch=arch.name)).replace(key, other[key])
+    others: dict[str, object] = {"model.aux": 0.5, "model.depth": 2, "model.width": 16, "model.kernel": 5}
+    others["model.head"] = next((head for head in get_args(Head) if head not in arch.heads), "")
+    for key, reason in arch.refusals().items():
+        config = Config(model=ModelConfig(arch=arch.name)).replace(key, others[key])
         with pytest.raises(InputError, match="refuses") as caught:
             check(config)
         assert reason in caught.value.what
         assert caught.value.where == key
         with pytest.raises(InputError, match="refuses"):
             build(config.model, classes=2)
+
+
+def test_which_switches_an_architecture_refuses() -> None:
+    sizes = {"model.depth", "model.width", "model.kernel"}
+    assert set(card("compact").refusals()) == {"model.aux"}
+    assert set(card("vgg16").refusals()) == {"model.aux"} | sizes
+    assert set(card("googlenet").refusals()) == {"model.head"} | sizes
+    assert set(card("resnet18").refusals()) == {"model.aux", "model.head"} | sizes
+
+
+@CARDS
+@pytest.mark.parametrize("batchnorm", [True, False, "auto"])
+def test_auto_is_the_architectures_own_way(arch: ArchCard, batchnorm: bool | Literal["auto"]) -> None:
+    model = resolved(ModelConfig(arch=arch.name, batchnorm=batchnorm))
+    assert model.head == arch.heads[0]
+    assert model.batchnorm == (arch.batchnorm if batchnorm == "auto" else batchnorm)
+    assert resolved(model) == model
+    with torch.device("meta"):
+        network = build(ModelConfig(arch=arch.name, batchnorm=batchnorm), classes=2)
+    assert network.model == model
+    assert any(isinstance(each, torch.nn.BatchNorm2d) for each in network.modules()) == model.batchnorm
 
 
 def test_unknown_architecture_suggests_the_nearest() -> None:
@@ -62,7 +97,8 @@ def test_transfer_needs_weights(mode: TransferMode) -> None:
         check(config)
     assert caught.value.one_line() == (
         "Compact CNN has no pretrained weights [transfer.mode]: "
-        "set transfer.mode=scratch, or model.arch=efficientnet_lite0"
+        "set transfer.mode=scratch, model.pretrained to a file of weights, or model.arch=efficientnet_lite0"
     )
     check(config.replace("model.pretrained", value=False))
+    check(config.replace("model.pretrained", "weights.pth"))
     check(config.replace("model.arch", "efficientnet_lite0"))

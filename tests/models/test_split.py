@@ -6,12 +6,10 @@ from torch import nn
 
 from cnnstudio.core.config import ModelConfig
 from cnnstudio.models.network import Network, Outputs
-from cnnstudio.models.registry import build, card, cards
+from cnnstudio.models.registry import build, card
 from cnnstudio.models.split import Lower, split_network
 from cnnstudio.models.summary import minimum_size
-
-LARGE = {"vgg13", "vgg16", "vgg19", "resnet34", "resnet101"}  # more of the same as their smaller relatives
-ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards() if each.name not in LARGE])
+from tests.models.combinations import FAMILIES
 
 
 def _network(arch: str, **switches: object) -> Network:
@@ -28,7 +26,7 @@ def _network(arch: str, **switches: object) -> Network:
     return network
 
 
-@ARCHITECTURES
+@FAMILIES
 def test_the_parts_give_the_logits_of_the_whole_at_every_boundary(arch: str) -> None:
     network = _network(arch).eval()
     side = max(minimum_size(network), 64)
@@ -59,7 +57,7 @@ def test_pooling_has_nothing_to_learn_and_lies_below() -> None:
 
 @pytest.mark.parametrize("arch", ["resnet18", "googlenet", "vgg11"])
 def test_a_step_on_the_upper_part_is_a_step_on_the_network(arch: str) -> None:
-    switches = {"batchnorm": True} if arch == "vgg11" else {}
+    switches = {"batchnorm": True, "head": "global_average"} if arch == "vgg11" else {}
     whole, halved = (_network(arch, **switches) for _ in range(2))
     images, labels = torch.rand(4, 3, 64, 64), torch.tensor([0, 1, 2, 3])
     for network in (whole, halved):

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import torch
@@ -13,19 +13,17 @@ from torchvision.models import get_model_weights, list_models
 from cnnstudio.core.config import Config, ModelConfig, Padding
 from cnnstudio.core.errors import InputError
 from cnnstudio.models.create import create, outline
-from cnnstudio.models.registry import build, card, cards
+from cnnstudio.models.registry import build, card
 from cnnstudio.models.summary import LayerRow, check_image_size, minimum_size, summarise, watchable
+from tests.models.combinations import ARCHITECTURES, FAMILIES, PADDED
+from tests.models.random_weights import blank
 
-ARCHITECTURES = pytest.mark.parametrize("arch", [each.name for each in cards()])
 
-
-@ARCHITECTURES
-@pytest.mark.parametrize("padding", get_args(Padding))
+@PADDED
 def test_flops_are_those_that_torch_counts(arch: str, padding: Padding) -> None:
-    with torch.device("meta"):
-        network = build(ModelConfig(arch=arch, padding=padding), classes=10)
+    network = blank(arch=arch, padding=padding)
     size = max(minimum_size(network), 70)
-    image = torch.empty(1, 3, size, size, device="meta")
+    image = torch.zeros(1, 3, size, size)
     table = summarise(network, image_size=size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(image)
@@ -118,7 +116,7 @@ def test_without_batchnorm_there_is_no_row_for_it() -> None:
     assert {row.type for row in rows} == {"Conv2d", "ReLU", "MaxPool2d", "Add", "AdaptiveAvgPool2d", "Linear"}
 
 
-@ARCHITECTURES
+@FAMILIES
 def test_an_outline_has_the_table_of_the_network(arch: str) -> None:
     config = Config(model=ModelConfig(arch=arch))
     size = card(arch).image_size
@@ -157,11 +155,10 @@ def test_too_small_an_image_is_an_error_that_names_the_smallest() -> None:
         summarise(network, image_size=8)
 
 
-@ARCHITECTURES
+@FAMILIES
 @pytest.mark.parametrize("dropout2d", [0.0, 0.3])
 def test_watchable_layers_give_maps_in_order_of_depth(arch: str, dropout2d: float) -> None:
-    with torch.device("meta"):
-        network = build(ModelConfig(arch=arch, dropout2d=dropout2d), classes=2).eval()
+    network = blank(arch=arch, dropout2d=dropout2d)
     paths = watchable(network)
     assert len(set(paths)) == len(paths)
     convolutions = {name for name, each in network.named_modules() if isinstance(each, torch.nn.Conv2d)}
@@ -169,8 +166,9 @@ def test_watchable_layers_give_maps_in_order_of_depth(arch: str, dropout2d: floa
     seen: dict[str, Tensor] = {}
     for path in paths:
         network.get_submodule(path).register_forward_hook(lambda _m, _i, output, path=path: seen.update({path: output}))
-    size = minimum_size(network)
-    network(torch.empty(1, 3, max(64, size), max(64, size), device="meta"))
+    size = max(64, minimum_size(network))
+    with torch.inference_mode():
+        network(torch.zeros(1, 3, size, size))
     assert set(seen) == set(paths)
     assert {maps.dim() for maps in seen.values()} == {4}
 
