@@ -1,4 +1,4 @@
-"""Which combinations of switches the tests of all architectures go through, and which of them only `-m slow` does."""
+"""Which combinations of switches the tests of all architectures go through, and which of them by night or when slow."""
 
 from itertools import product
 from typing import Any, Literal, get_args
@@ -56,6 +56,7 @@ def switched(*, native: bool) -> list[Any]:
         usual = (padding, batchnorm, dropout2d) == ("same", True, 0.3) and arch.name not in passed
         quick = not native and arch.name in QUICK and (padding, batchnorm, dropout2d) in QUICKLY_TRIED
         norm = "batchnorm" if batchnorm else "plain"
-        marks = _marks(slow=not (usual or quick or arch.name == "compact"))
+        by_night = not (usual or quick or arch.name == "compact")  # six hundred of them take most of an hour
+        marks = [pytest.mark.nightly] if by_night else []
         found.append(pytest.param(model, id=f"{arch.name}-{padding}-{norm}-{dropout2d:g}", marks=marks))
     return found
