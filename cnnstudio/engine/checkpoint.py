@@ -7,11 +7,11 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any, Final
 
 import torch
-import torchvision
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
@@ -160,7 +160,7 @@ def versions() -> dict[str, str]:
     return {
         "cnnstudio": cnnstudio.__version__,
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": metadata.version("torchvision"),  # importing it takes as long as torch
         "python": platform.python_version(),
     }
 
