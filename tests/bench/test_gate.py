@@ -6,6 +6,8 @@ import pytest
 
 from tests.bench.gate import Gate
 
+pytestmark = pytest.mark.nightly  # they watch processes, whose turn comes late on a busy machine
+
 
 def gate(*blocks: int, warm_up: int = 0) -> tuple[Gate, io.StringIO]:
     answers = io.StringIO()
