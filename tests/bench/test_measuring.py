@@ -16,12 +16,12 @@ from tests.bench.task import Task
 from tests.bench.whole_rows import _projected
 from tests.bench.whole_run import MeasuredError, WholeRun, run_whole
 
+pytestmark = pytest.mark.nightly  # they watch processes, whose turn comes late on a busy machine
+
 MEGA = 2**20
 
 HUNGRY = """
 import json, os, sys, time
-
-pytestmark = pytest.mark.nightly  # they watch processes, whose turn comes late on a busy machine
 block = bytearray(os.urandom(1)) * (60 * 2**20)
 child = os.fork()
 if child == 0:
