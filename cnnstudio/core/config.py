@@ -62,8 +62,8 @@ class ModelConfig(_Section):
         arch: A name in the registry of architectures.
         padding: `same` pads with zeros, `valid` not at all, the others fill the border from the image.
         dropout2d: Probability that a whole feature map is dropped.
-        batchnorm: Whether BatchNorm2d follows each convolution (which then needs no bias); `auto` is as the architecture
-            was published.
+        batchnorm: Whether BatchNorm2d follows each convolution (which then needs no bias); `auto` is as the
+            architecture was published.
         head: How maps become logits; `auto` is the architecture's own way.
         aux: Weight of the auxiliary losses of architectures that have such heads; 0 leaves the heads out.
         depth: Stages of the compact network.

@@ -102,11 +102,15 @@ class Flow:
     """Sends images of any size through a network, its auxiliary heads included.
 
     It works on a copy that shares the weights: the network, its mode and its BatchNorm counters stay untouched.
+
+    Attributes:
+        model: The switches of the network.
     """
 
     def __init__(self, network: Network) -> None:
         tensors = (*network.parameters(), *network.buffers())
         self._twin: Network = copy.deepcopy(network, {id(each): each for each in tensors}).eval()
+        self.model = network.model
         self._twin.training = True  # of the network alone, not of its layers: so auxiliary heads answer
         self.with_auxiliary(True)
         self._passages: list[Passage] = []

@@ -5,12 +5,14 @@ from math import prod
 
 from torch import nn
 
+from cnnstudio.core.config import ModelConfig
 from cnnstudio.core.errors import InputError
 from cnnstudio.models.blocks import BasicConv2d
 from cnnstudio.models.flow import Flow, Passage, Signal
 from cnnstudio.models.network import Network
 
 _LARGEST_MINIMUM = 1 << 14
+_MINIMA: dict[ModelConfig, int] = {}
 _NO_MAPS = (nn.Linear, nn.Dropout)
 _IN_PLACE = frozenset({"ReLU", "ReLU6", "Hardswish", "Hardsigmoid", "Dropout", "Dropout2d"})
 """Layers whose output takes the place of their input, or is not made at all where nothing is dropped."""
@@ -161,6 +163,13 @@ def watchable(network: Network) -> tuple[str, ...]:
 
 
 def _minimum_size(flow: Flow) -> int:
+    """Return the smallest size, which the switches alone decide; trying takes a dozen passes, so it is remembered."""
+    if flow.model not in _MINIMA:
+        _MINIMA[flow.model] = _tried(flow)
+    return _MINIMA[flow.model]
+
+
+def _tried(flow: Flow) -> int:
     legal = 1
     while not flow.accepts(legal):
         legal *= 2
