@@ -125,12 +125,6 @@ def _keys(rows: Sequence[Layer], spans: Sequence[range]) -> list[str]:
     return keys
 
 
-def _sources(inputs: Sequence[Sequence[int]], span: range, block_of: Sequence[int]) -> tuple[int, ...]:
-    """Return the blocks that the layers of a block take their input from."""
-    outside = (each for row in span for each in inputs[row] if each not in span)
-    return tuple(dict.fromkeys(IMAGE if each == IMAGE else block_of[each] for each in outside))
-
-
 def _sides(rows: Sequence[Layer], spans: Sequence[range], sources: Sequence[Sequence[int]]) -> set[int]:
     """Return the blocks that do not lead to the answer."""
     own = [number for number, span in enumerate(spans) if not rows[span[0]].block.lower().startswith("aux")]
