@@ -72,6 +72,7 @@ class TrainingSettings(Card):
             control.setToolTip(_TIPS[control.objectName()])
             self.body.addWidget(Field(control.accessibleName(), control))
         self.body.addWidget(self._note)
+        self.body.setSpacing(3)  # ten rows, and the network below them, at 800 pixels
 
     def _connect(self, session: Session) -> None:
         for number in (self._epochs, self._patience, self._smoothing):
