@@ -49,7 +49,9 @@ class Footprint:
         return self.lasting + self.checkpoint + max(self.copies + batch_size * self.image, self.between)
 
 
-def footprint(network: Network, *, image_size: int, optimizer: Optimizer, compute: Compute) -> Footprint:
+def footprint(
+    network: Network, *, image_size: int, optimizer: Optimizer, compute: Compute, flow: Flow | None = None
+) -> Footprint:
     """Return what it takes to train a network as it is frozen now; nothing is computed on its weights.
 
     Args:
@@ -57,6 +59,7 @@ def footprint(network: Network, *, image_size: int, optimizer: Optimizer, comput
         image_size: Side of the square input in pixels, not less than the network needs.
         optimizer: As in the configuration.
         compute: Where and in which arithmetic.
+        flow: What passes through it, if that is known.
     """
     on_cpu, short = compute.device.type == "cpu", compute.precision != "float32"
     weights = sum(each.numel() for each in (*network.parameters(), *network.buffers()))
@@ -64,7 +67,7 @@ def footprint(network: Network, *, image_size: int, optimizer: Optimizer, comput
     numbers = sum(each.numel() for each in learning)
     largest = max((each.numel() for each in learning), default=0)
     kept = _Kept(network, _SHORT if short else _FLOAT, on_cpu=on_cpu)
-    for passage in Flow(network).layers(image_size):
+    for passage in (flow or Flow(network)).layers(image_size):
         kept.take(passage)
     return Footprint(
         lasting=_FLOAT * (weights + (1 + _STATES[optimizer]) * numbers),

@@ -9,6 +9,7 @@ from cnnstudio.core.config import Config
 from cnnstudio.data.survey import ClassCount
 from cnnstudio.engine.device import Compute
 from cnnstudio.engine.schedule import TrainingPhase
+from cnnstudio.models.flow import Flow
 from cnnstudio.models.network import Network
 from cnnstudio.models.registry import ArchCard
 
@@ -26,6 +27,7 @@ class Plan:
         side: Side of its square input in pixels.
         minimum: The smallest side that the network can take.
         network: The network without its numbers, frozen as in the last phase, in which most of it learns.
+        flow: What passes through it.
         phases: Its phases.
         compute: Where and how it computes; None where there is no such device.
     """
@@ -36,6 +38,7 @@ class Plan:
     side: int
     minimum: int
     network: Network
+    flow: Flow
     phases: tuple[TrainingPhase, ...]
     compute: Compute | None
 

@@ -15,8 +15,9 @@ from cnnstudio.engine.risks import risks
 from cnnstudio.engine.schedule import training_phases
 from cnnstudio.models import registry
 from cnnstudio.models.create import outline
+from cnnstudio.models.flow import Flow
 from cnnstudio.models.network import Network
-from cnnstudio.models.summary import Summary, minimum_size, summarise
+from cnnstudio.models.summary import Summary, smallest, summarise
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,13 @@ def examine(config: Config, counts: Sequence[ClassCount] = ()) -> Examined:
         return Examined(None, compute, no_compute, worst_first(found))
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
-    summary = summarise(network, image_size=max(side, minimum_size(network)))
+    flow = Flow(network)
+    summary = summarise(network, image_size=max(side, smallest(flow)), flow=flow)
     for finding in found:  # so that what else is wrong shows at once
         config = finding.remedies[0].applied(config)
     phases = training_phases(config)
     network.freeze(phases[-1].train_last)
-    plan = Plan(config, tuple(counts), card, side, summary.minimum_size, network, phases, compute)
+    plan = Plan(config, tuple(counts), card, side, summary.minimum_size, network, flow, phases, compute)
     return Examined(summary, compute, no_compute, worst_first((*found, *refusals(plan), *risks(plan))))
 
 

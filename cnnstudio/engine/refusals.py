@@ -13,8 +13,8 @@ from cnnstudio.engine.prepare import check_deterministic
 from cnnstudio.engine.remedies import IMAGENET, NO_BATCHNORM, NO_HEADS, SCRATCH, ZEROS, batches, bundled, pixels
 from cnnstudio.engine.schedule import parameter_groups
 from cnnstudio.models.create import outline, rehearse
+from cnnstudio.models.flow import Flow
 from cnnstudio.models.network import Network
-from cnnstudio.models.summary import minimum_size
 from cnnstudio.models.weights import wanted
 
 _LARGEST: Final = 2048  # as the configuration allows
@@ -67,9 +67,11 @@ def _too_small(plan: Plan) -> Iterator[Finding]:
         return
     sizes = dict.fromkeys(side for side in (plan.minimum, plan.card.image_size) if plan.minimum <= side <= _LARGEST)
     remedies = [pixels(side, plan.card) for side in sizes]
-    switches = [ZEROS] * (plan.config.model.padding != "same") + [NO_HEADS] * bool(plan.network.aux)
-    networks = {switch: outline(switch.applied(plan.config), plan.classes) for switch in switches}
-    remedies += [switch for switch, network in networks.items() if minimum_size(network) <= plan.side]
+    padded = plan.config.model.padding == "same"
+    if not padded and Flow(outline(ZEROS.applied(plan.config), plan.classes)).accepts(plan.side):
+        remedies.append(ZEROS)
+    if plan.network.aux and plan.flow.accepts_without_auxiliary(plan.side):
+        remedies.append(NO_HEADS)
     text = f"{plan.side:,} pixels are too few for {plan.card.title} with these switches"
     yield Finding("stop", f"{text}, which need at least {plan.minimum:,}.", tuple(remedies))
 

@@ -61,7 +61,8 @@ def _memory(plan: Plan) -> Iterator[Finding]:
 
 def _needs(plan: Plan, compute: Compute, side: int) -> Callable[[int], int]:
     """Return the bytes that a run needs on its device, for images of that side, by the size of its batches."""
-    found = footprint(plan.network, image_size=side, optimizer=plan.config.train.optimizer, compute=compute)
+    optimizer = plan.config.train.optimizer
+    found = footprint(plan.network, image_size=side, optimizer=optimizer, compute=compute, flow=plan.flow)
     images = 0
     if _shared(compute):
         with contextlib.suppress(InputError):  # no room on the disk either, which is told elsewhere

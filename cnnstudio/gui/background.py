@@ -1,5 +1,7 @@
 """What the window asks of torch, in functions that run beside the GUI thread and import torch themselves."""
 
+import gc
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -105,7 +107,11 @@ class Compared:
 
 def load_torch(_job: object) -> None:
     """Import what a run needs, so that Start answers at once."""
+    first = "torch" not in sys.modules
     import cnnstudio.engine.trainer  # noqa: F401 - imported for its effect
+
+    if first:
+        gc.freeze()  # or each full collection looks through torch's half a million objects, while the window waits
 
 
 def describe(config: Config, counts: Sequence[ClassCount]) -> Described:

@@ -257,8 +257,8 @@ class Session(QObject):
         """Work out the layers of the network as the switches stand, and what weights there are for it."""
         config, found = self.state.config, self.state.survey
         classes = len(found.catalog.classes) if found else 0
-        self.weights.follow(config, classes, ready=self.state.torch_ready)
         if not self.state.torch_ready:
+            self.weights.follow(config, classes, ready=False)
             return
 
         def described(answer: background.Described) -> None:
@@ -279,6 +279,7 @@ class Session(QObject):
             return background.describe(config, found.counts() if found else ())
 
         self._tasks.submit("describe", describe, described, self._failed)
+        self.weights.follow(config, classes, ready=True)
 
     @Slot(object)
     def _take_weights(self, weights: WeightsView) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 T = TypeVar("T")
 
-_POLL_MS = 25
+_POLL_MS = 10
 _THREADS = 4
 
 
@@ -78,6 +78,8 @@ class Tasks(QObject):
         done: Callable[[T], None],
         failed: Callable[[Exception], None],
         progress: Callable[[Any], None] | None = None,
+        *,
+        after: str = "",
     ) -> None:
         """Start work, and forget an earlier one with the same key; after `close` nothing is started any more.
 
@@ -87,12 +89,21 @@ class Tasks(QObject):
             done: Called on the GUI thread with the result.
             failed: Called on the GUI thread with what was raised.
             progress: Called on the GUI thread with the latest report.
+            after: Key of work that is to be done first, if it is under way.
         """
         self.cancel(key)
         if self._closed:
             return
         job: Job[T] = Job()
-        self._pending[key] = _Pending(job, self._executor.submit(work, job), done, failed, progress)
+        first = self._pending.get(after)
+
+        def in_turn() -> T:
+            if first is not None:
+                wait((first.future,))
+                job.report(None)
+            return work(job)
+
+        self._pending[key] = _Pending(job, self._executor.submit(in_turn), done, failed, progress)
         self._timer.start()
 
     def cancel(self, key: str) -> None:

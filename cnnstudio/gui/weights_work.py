@@ -167,6 +167,7 @@ class WeightsWork(QObject):
                 lambda _job: background.weights_report(config, classes),
                 partial(self._found_out, key),
                 lambda error: self._found_out(key, _sentences(error)),
+                after="describe",  # side by side both would be late: Python does one thing at a time
             )
         return self._reports.get(key, "")
 

@@ -5,16 +5,17 @@ here (`__torch_function__`). Tracing with torch.fx would replace `nn.Module.__ca
 included, and the meta device loads torch's compiler, which takes seconds.
 """
 
-import contextlib
-import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from cnnstudio.models.network import Network
+
+T = TypeVar("T", bound=nn.Module)
 
 
 class TooSmallError(ValueError):
@@ -101,19 +102,19 @@ class Passage:
 class Flow:
     """Sends images of any size through a network, its auxiliary heads included.
 
-    It works on a copy that shares the weights: the network, its mode and its BatchNorm counters stay untouched.
+    It works on a twin that shares the weights: the network, its mode and its BatchNorm counters stay untouched.
 
     Attributes:
         model: The switches of the network.
     """
 
     def __init__(self, network: Network) -> None:
-        tensors = (*network.parameters(), *network.buffers())
-        self._twin: Network = copy.deepcopy(network, {id(each): each for each in tensors}).eval()
+        self._twin = _twin(network).eval()
         self.model = network.model
         self._twin.training = True  # of the network alone, not of its layers: so auxiliary heads answer
         self.with_auxiliary(True)
         self._passages: list[Passage] = []
+        self._known: dict[tuple[int, bool], tuple[Passage, ...]] = {}
         for path, module in self._twin.named_modules():
             if next(module.children(), None) is None and not isinstance(module, nn.Identity):
                 module.register_forward_hook(self._recorder(path))
@@ -122,21 +123,25 @@ class Flow:
         """Say whether auxiliary heads take part."""
         self._twin.listening = frozenset(self._twin.aux if listening else ())
 
-    def layers(self, image_size: int) -> list[Passage]:
-        """Return all layers without parts that do something, in the order of computation.
+    def layers(self, image_size: int) -> tuple[Passage, ...]:
+        """Return all layers without parts that do something, in the order of computation; they are remembered.
 
         Raises:
             TooSmallError: The image is too small.
         """
-        self._passages.clear()
-        self._twin(Signal.image(image_size))
-        return list(self._passages)
+        key = image_size, bool(self._twin.listening)
+        if key not in self._known:
+            self._passages.clear()
+            self._twin(Signal.image(image_size))
+            self._known[key] = tuple(self._passages)
+        return self._known[key]
 
-    def reached(self, image_size: int) -> list[Passage]:
+    def reached(self, image_size: int) -> tuple[Passage, ...]:
         """Return the layers that an image of that size reaches: all, or those before one that it is too small for."""
-        with contextlib.suppress(TooSmallError):
-            self.layers(image_size)
-        return list(self._passages)
+        try:
+            return self.layers(image_size)
+        except TooSmallError:
+            return tuple(self._passages)
 
     def accepts(self, image_size: int) -> bool:
         """Return whether an image of that size reaches the head."""
@@ -146,6 +151,13 @@ class Flow:
             return False
         return True
 
+    def accepts_without_auxiliary(self, image_size: int) -> bool:
+        """Return whether an image of that size reaches the head of a network without auxiliary heads."""
+        self.with_auxiliary(False)
+        accepted = self.accepts(image_size)
+        self.with_auxiliary(True)
+        return accepted
+
     def _recorder(self, path: str) -> Callable[[nn.Module, Any, Signal], Signal]:
         def record(module: nn.Module, arguments: Any, output: Signal) -> Signal:
             signals = [each for part in arguments for each in (part if isinstance(part, list) else (part,))]
@@ -154,6 +166,19 @@ class Flow:
             return replace(output, source=path)
 
         return record
+
+
+def _twin(module: T) -> T:
+    """Return a module of its own, with parts of its own, that has the same tensors and that nobody listens to.
+
+    `copy.deepcopy` does that too, through the pickle protocol of each module: ten times slower.
+    """
+    twin: T = object.__new__(type(module))
+    twin.__dict__.update(module.__dict__)
+    for name in ("_forward_hooks", "_forward_pre_hooks"):
+        twin.__dict__[name] = OrderedDict()
+    twin.__dict__["_modules"] = {name: _twin(child) for name, child in module.named_children()}
+    return twin
 
 
 def _seeing_all_of(*signals: Signal) -> Signal:
@@ -168,7 +193,8 @@ def _seeing_the_image(x: Signal) -> Signal:
     return replace(x, fields=(x.image_size,) * 2, jump=0)
 
 
-def _pair(value: int | Sequence[int]) -> tuple[int, int]:
+def pair(value: int | Sequence[int]) -> tuple[int, int]:
+    """Return height and width of what torch takes as one number or two."""
     return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
@@ -177,7 +203,7 @@ def _slide(
 ) -> Signal:
     """Move a window over the image, as convolution and pooling do; `ceil_mode` lets it hang over the end."""
     sizes = []
-    windows = zip(x.shape[2:], _pair(kernel), _pair(stride), _pair(padding), _pair(dilation), strict=True)
+    windows = zip(x.shape[2:], pair(kernel), pair(stride), pair(padding), pair(dilation), strict=True)
     for size, side, step, border, spread in windows:
         room = size + 2 * border - spread * (side - 1) - 1
         count = (room + (step - 1 if ceil_mode else 0)) // step + 1
@@ -188,10 +214,10 @@ def _slide(
         sizes.append(count)
     height, width = (
         field + (side - 1) * spread * x.jump
-        for field, side, spread in zip(x.fields, _pair(kernel), _pair(dilation), strict=True)
+        for field, side, spread in zip(x.fields, pair(kernel), pair(dilation), strict=True)
     )
     shape = (x.shape[0], channels, *sizes)
-    return replace(x, shape=shape, fields=(height, width), jump=x.jump * _pair(stride)[0])
+    return replace(x, shape=shape, fields=(height, width), jump=x.jump * pair(stride)[0])
 
 
 def _conv2d(
@@ -238,7 +264,7 @@ def _cat(signals: Sequence[Signal], dim: int = 0) -> Signal:
 
 
 def _adaptive_avg_pool2d(x: Signal, output_size: Any) -> Signal:
-    shape = (*x.shape[:2], *_pair(output_size))
+    shape = (*x.shape[:2], *pair(output_size))
     return x if shape == x.shape else replace(_seeing_the_image(x), shape=shape)
 
 

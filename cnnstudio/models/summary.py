@@ -1,5 +1,6 @@
 """The network as a table: what each layer gives, costs and sees."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -8,9 +9,10 @@ from torch import nn
 from cnnstudio.core.config import ModelConfig
 from cnnstudio.core.errors import InputError
 from cnnstudio.models.blocks import BasicConv2d
-from cnnstudio.models.flow import Flow, Passage, Signal
+from cnnstudio.models.flow import Flow, Passage, Signal, pair
 from cnnstudio.models.network import Network
 
+_MANY_PIXELS = 256
 _LARGEST_MINIMUM = 1 << 14
 _MINIMA: dict[ModelConfig, int] = {}
 _NO_MAPS = (nn.Linear, nn.Dropout)
@@ -100,14 +102,19 @@ class Summary:
     activation: int = 0
 
 
-def summarise(network: Network, *, image_size: int) -> Summary:
+def summarise(network: Network, *, image_size: int, flow: Flow | None = None) -> Summary:
     """Return the table of a network, wherever its weights are; nothing is computed on them.
+
+    Args:
+        network: The network.
+        image_size: Side of the square input.
+        flow: What passes through it, if that is known.
 
     Raises:
         InputError: The image is too small for the network.
     """
-    flow = Flow(network)
-    minimum = _minimum_size(flow)
+    flow = flow or Flow(network)
+    minimum = smallest(flow)
     _check(flow, network, image_size, minimum, "this network")
     parameters = {id(each): each.numel() for each in network.parameters()}
     rows = tuple(_row(network, passage, parameters) for passage in flow.layers(image_size))
@@ -126,7 +133,15 @@ def summarise(network: Network, *, image_size: int) -> Summary:
 
 def minimum_size(network: Network) -> int:
     """Return the side of the smallest square image that the network can take, found by trying."""
-    return _minimum_size(Flow(network))
+    return smallest(Flow(network))
+
+
+def smallest(flow: Flow) -> int:
+    """Return the same; it is remembered, as trying takes a dozen passes and these switches alone decide."""
+    key = flow.model.model_copy(update={"dropout2d": 0.0, "pretrained": False})
+    if key not in _MINIMA:
+        _MINIMA[key] = _tried(flow)
+    return _MINIMA[key]
 
 
 def check_image_size(network: Network, image_size: int, title: str) -> None:
@@ -141,7 +156,7 @@ def check_image_size(network: Network, image_size: int, title: str) -> None:
         InputError: They are not; the smallest legal size is named.
     """
     flow = Flow(network)
-    _check(flow, network, image_size, _minimum_size(flow), title)
+    _check(flow, network, image_size, smallest(flow), title)
 
 
 def watchable(network: Network) -> tuple[str, ...]:
@@ -162,23 +177,43 @@ def watchable(network: Network) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _minimum_size(flow: Flow) -> int:
-    """Return the smallest size, which the switches alone decide; trying takes a dozen passes, so it is remembered."""
-    if flow.model not in _MINIMA:
-        _MINIMA[flow.model] = _tried(flow)
-    return _MINIMA[flow.model]
-
-
 def _tried(flow: Flow) -> int:
-    legal = 1
+    legal, illegal, step = _MANY_PIXELS, 0, 1
     while not flow.accepts(legal):
-        legal *= 2
+        illegal, legal = legal, 2 * legal
         assert legal <= _LARGEST_MINIMUM, "the network takes no image at all"
-    illegal = legal // 2
+    guess = min(legal, max(illegal + 1, _guessed(flow.layers(legal))))
+    while legal - illegal > 1 and guess > illegal:  # away from the guess in growing steps
+        if not flow.accepts(guess):
+            illegal = guess
+            break
+        legal, guess, step = guess, guess - step, 2 * step
     while legal - illegal > 1:
         middle = (legal + illegal) // 2
         legal, illegal = (middle, illegal) if flow.accepts(middle) else (legal, middle)
     return legal
+
+
+def _guessed(passages: Sequence[Passage]) -> int:
+    """Return the smallest size by the windows alone, from the last one that must fit back to the image."""
+    needed = dict.fromkeys(("", *(each.path for each in passages)), (1, 1))
+    for passage in reversed(passages):
+        height, width = needed[passage.path]
+        window = passage.module
+        if isinstance(window, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
+            height, width = _entering(window, height, 0), _entering(window, width, 1)
+        for source in passage.inputs or ("",):
+            needed[source] = max(needed[source][0], height), max(needed[source][1], width)
+    return max(needed[""])
+
+
+def _entering(window: nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d, side: int, axis: int) -> int:
+    """Return how many pixels a window needs along an axis to hand on `side` of them."""
+    assert not isinstance(window.padding, str), "borders are numbers here"
+    stride, border = pair(window.stride)[axis], pair(window.padding)[axis]
+    hanging = 0 if isinstance(window, nn.Conv2d) else window.ceil_mode * (stride - 1)
+    least = border + (window.padding_mode == "reflect") if getattr(window, "padding_mode", "zeros") != "zeros" else 1
+    return max(1, least, (side - 1) * stride + pair(window.kernel_size)[axis] - 2 * border - hanging)
 
 
 def _check(flow: Flow, network: Network, image_size: int, minimum: int, title: str) -> None:
@@ -187,11 +222,8 @@ def _check(flow: Flow, network: Network, image_size: int, minimum: int, title: s
     remedies = [f"set it to {minimum} or more"]
     if network.model.padding == "valid":
         remedies.append("set model.padding=same")
-    if network.aux:
-        flow.with_auxiliary(False)
-        if flow.accepts(image_size):
-            remedies.append("set model.aux=0")
-        flow.with_auxiliary(True)
+    if network.aux and flow.accepts_without_auxiliary(image_size):
+        remedies.append("set model.aux=0")
     raise InputError(
         f"{image_size} pixels are too few for {title} with these switches",
         where="data.image_size",

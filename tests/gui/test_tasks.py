@@ -219,3 +219,35 @@ def test_after_closing_nothing_is_started(qtbot: QtBot) -> None:
     qtbot.wait(60)
     assert (arrived, tasks.busy("late"), our_threads()) == ([], False, [])
     tasks.close()
+
+
+def test_work_waits_for_the_one_that_is_to_be_done_first(qtbot: QtBot, tasks: Tasks) -> None:
+    go_on = threading.Event()
+    order: list[str] = []
+
+    def first(_job: Job[None]) -> None:
+        go_on.wait(10)
+        order.append("first")
+
+    def second(_job: Job[None]) -> None:
+        order.append("second")
+
+    tasks.submit("describe", first, lambda _: None, unexpected)
+    tasks.submit("weights", second, lambda _: None, unexpected, after="describe")
+    qtbot.wait(50)
+    assert order == []
+    go_on.set()
+    qtbot.waitUntil(lambda: order == ["first", "second"])
+    tasks.submit("weights", second, lambda _: None, unexpected, after="describe")
+    qtbot.waitUntil(lambda: len(order) == 3)
+
+
+def test_work_that_waited_in_vain_is_not_begun(qtbot: QtBot, tasks: Tasks) -> None:
+    go_on = threading.Event()
+    begun: list[str] = []
+    tasks.submit("describe", lambda _job: go_on.wait(10), lambda _: None, unexpected)
+    tasks.submit("weights", lambda _job: begun.append("old"), lambda _: None, unexpected, after="describe")
+    tasks.submit("weights", lambda _job: begun.append("new"), lambda _: None, unexpected, after="describe")
+    go_on.set()
+    qtbot.waitUntil(lambda: not tasks.busy("weights"))
+    assert begun == ["new"]

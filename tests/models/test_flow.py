@@ -209,4 +209,4 @@ def test_a_small_image_reaches_the_layers_before_the_one_that_it_is_too_small_fo
     assert reached[0] == "conv1"
     assert reached[-1] == "layer3.1.relu"
     assert flow.reached(448) == flow.layers(448)
-    assert flow.reached(2) == []
+    assert flow.reached(2) == ()

@@ -1,10 +1,11 @@
 """All layers of a network with their sizes and costs."""
 
+import heapq
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QSize, Qt, Signal
-from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QBrush, QColor, QIcon, QPainter, QPaintEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QTableView, QWidget
 
 from cnnstudio.gui.icons import icon
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # The module loads torch, which must not come before the wind
 
 _FONT = 0.92  # of the usual size: eight columns have to fit beside the switches
 _PADDING = 24  # of a cell, left and right together
+_GAP = 4  # between picture and words
+_LONGEST = 8  # words of a column by letters, among which the widest is
 _MOST_SPARE = 40  # that a column takes of a wide window
 _HINT = "The layers appear here once an architecture is chosen"
 _TYPE, _DETAIL, _STATE = 1, 2, 7
@@ -78,6 +81,7 @@ class LayerTable(QTableView):
         self.rows_model.note = lambda row: " · ".join(filter(None, (row.type, _detail(row))))
         self.setModel(self.rows_model)
         self.selectionModel().selectionChanged.connect(self._announce)
+        self._widths: list[int] = []
         self._tokens = LIGHT
         self.set_tokens(LIGHT)
 
@@ -85,7 +89,9 @@ class LayerTable(QTableView):
         """Show the layers from the image to the head; the selection stays where it has the same name."""
         chosen, at = self.chosen, self.verticalScrollBar().value()
         self.rows_model.set_rows(rows)
-        self._fit_columns()
+        self._widths = []
+        if self.isVisible():
+            self._fit_columns()
         self.select(chosen)
         self.verticalScrollBar().setValue(at)
 
@@ -133,6 +139,11 @@ class LayerTable(QTableView):
             painter.setPen(QColor(self._tokens.muted))
             painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, _HINT)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Make room for the words that came while nobody looked."""
+        super().showEvent(event)
+        self._fit_columns()
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Keep all columns in sight."""
         super().resizeEvent(event)
@@ -140,7 +151,8 @@ class LayerTable(QTableView):
 
     def _fit_columns(self) -> None:
         header = self.horizontalHeader()
-        widths = [max(self.sizeHintForColumn(each), header.sectionSizeHint(each)) for each in range(header.count())]
+        self._widths = self._widths or [self._width(column) for column in range(header.count())]
+        widths = self._widths.copy()
         over = sum(widths) - self.viewport().width()
         for column, words in _GIVE_WAY:
             least = self.fontMetrics().horizontalAdvance(words) + _PADDING
@@ -150,6 +162,13 @@ class LayerTable(QTableView):
         spare = min(_MOST_SPARE, max(0, -over) // len(widths))
         for column, width in enumerate(widths):
             header.resizeSection(column, width + spare)
+
+    def _width(self, column: int) -> int:
+        """Return what a column needs; asking Qt means to lay out each cell, 0.2 s in a large network."""
+        words = heapq.nlargest(_LONGEST, self.rows_model.words(column), key=len)
+        picture = self.iconSize().width() + _GAP if column == _STATE else 0
+        widest = max(map(self.fontMetrics().horizontalAdvance, words), default=0)
+        return max(widest + picture + _PADDING, self.horizontalHeader().sectionSizeHint(column))
 
     def _announce(self) -> None:
         if self.chosen:

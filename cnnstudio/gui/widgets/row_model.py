@@ -67,6 +67,10 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         """What is shown, in the order in which it was given."""
         return self._rows
 
+    def words(self, column: int) -> frozenset[str]:
+        """Return all different words in a column."""
+        return frozenset(map(self._columns[column].text, self._rows))
+
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows."""
         self.beginResetModel()
