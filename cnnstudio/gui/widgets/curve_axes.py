@@ -1,4 +1,4 @@
-"""The axes of the curves: epochs below, losses on the left, accuracies on the right, one grid for both."""
+"""The axes of the curves: epochs below, values on the left, shares of one on the right, one grid for both."""
 
 import math
 
@@ -10,17 +10,19 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import Tokens
 
-_LINES = 5  # of the grid; losses are named at the same heights as 0, 25, 50, 75 and 100 %
+_DECADES = 1e6  # that a logarithmic axis shows at most
+_LINES = 5  # of the grid; values are named at the same heights as 0, 25, 50, 75 and 100 %
 
 
 class CurveAxes(QWidget):
-    """A plot with two y axes.
+    """A plot with one y axis, or two.
 
-    Wheel and mouse zoom and move the losses' view and the epochs; a double click fits everything again.
+    A frame drawn with the mouse, or the wheel, zooms values and epochs; a double click fits everything again.
 
     Attributes:
         view: The plot.
         fitted: Whether the view still is what `fit` made it.
+        log: Whether the left axis counts powers of ten.
 
     Signals:
         resized: The views have another size in pixels.
@@ -28,7 +30,7 @@ class CurveAxes(QWidget):
 
     resized = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, right: bool = True) -> None:
         super().__init__(parent)
         self.view = pg.PlotWidget(self)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -37,34 +39,46 @@ class CurveAxes(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.view)
         self.fitted = True
+        self.log = False
         self._total = 1
-        self._loss_top = 1.0
+        self._top, self._lowest = 1.0, 1.0
 
         item = self.view.getPlotItem()
         item.setMenuEnabled(False)
         item.ctrlMenu.setParent(self, item.ctrlMenu.windowFlags())  # It is made all the same; now it goes with us.
         item.hideButtons()
         item.layout.setContentsMargins(0, 8, 4, 0)
-        item.showAxis("right")
-        self._loss_box = item.getViewBox()
-        self._loss_box.sigRangeChangedManually.connect(self._keep_view)
-        self._loss_box.sigYRangeChanged.connect(self._name_losses)
-        self._loss_box.sigResized.connect(self._follow_size)
+        if right:
+            item.showAxis("right")
+        self._left_box = item.getViewBox()
+        self._left_box.setMouseMode(pg.ViewBox.RectMode)
+        self._left_box.sigRangeChangedManually.connect(self._keep_view)
+        self._left_box.sigYRangeChanged.connect(self._name_values)
+        self._left_box.sigResized.connect(self._follow_size)
 
-        self._accuracy_box = pg.ViewBox(enableMenu=False, enableMouse=False)
-        self.view.scene().addItem(self._accuracy_box)
-        self._accuracy_box.setZValue(self._loss_box.zValue() - 1)  # The mouse is for the losses' view.
-        self._accuracy_box.setXLink(self._loss_box)
-        self._accuracy_box.setYRange(0, 1, padding=0)
-        right = item.getAxis("right")
-        right.linkToView(self._accuracy_box)
-        right.setTicks([[(share, f"{share:.0%}".replace("%", " %")) for share in np.linspace(0, 1, _LINES)]])
+        self._right_box = pg.ViewBox(enableMenu=False, enableMouse=False)
+        self.view.scene().addItem(self._right_box)
+        self._right_box.setZValue(self._left_box.zValue() - 1)  # The mouse is for the left axis.
+        self._right_box.setXLink(self._left_box)
+        self._right_box.setYRange(0, 1, padding=0)
+        axis = item.getAxis("right")
+        axis.linkToView(self._right_box)
+        axis.setTicks([[(share, f"{share:.0%}".replace("%", " %")) for share in np.linspace(0, 1, _LINES)]])
         self._grid = pg.PlotDataItem(connect="pairs")
-        self._accuracy_box.addItem(self._grid, ignoreBounds=True)
+        self._right_box.addItem(self._grid, ignoreBounds=True)
 
-    def add_line(self, line: pg.GraphicsObject, *, accuracy: bool = False) -> None:
-        """Draw something against the axis of the losses, or of the accuracies."""
-        (self._accuracy_box if accuracy else self._loss_box).addItem(line, ignoreBounds=True)
+    def add_line(self, line: pg.GraphicsObject, *, right: bool = False) -> None:
+        """Draw something against the left axis, or the right one."""
+        (self._right_box if right else self._left_box).addItem(line, ignoreBounds=True)
+
+    def add_to_top(self, words: pg.TextItem, epoch: float) -> None:
+        """Write something at the upper edge, beginning at a position in epochs."""
+        words.setPos(epoch, 1)
+        self._right_box.addItem(words, ignoreBounds=True)
+
+    def remove_line(self, line: pg.GraphicsObject) -> None:
+        """Draw something no longer."""
+        line.getViewBox().removeItem(line)
 
     def set_epochs(self, total: int) -> None:
         """Let the x axis run from 0 to `total`."""
@@ -73,36 +87,49 @@ class CurveAxes(QWidget):
         step = next(step for step in (power, 2 * power, 5 * power, 10 * power) if total / step <= 12)
         self.view.getPlotItem().getAxis("bottom").setTickSpacing(step, step)
         self._grid.setData(np.tile([0.0, total], _LINES), np.repeat(np.linspace(0, 1, _LINES), 2))
-        self._loss_box.setLimits(xMin=0, xMax=total, minXRange=total / 200, yMin=0)
+        self._left_box.setLimits(xMin=0, xMax=total, minXRange=total / 200, yMin=None if self.log else 0)
         self.fit()
 
-    def set_loss_top(self, top: float) -> None:
-        """Let the axis of the losses end at `top`, unless the user has chosen another view."""
-        self._loss_top = top
-        if self.fitted:
-            self._loss_box.setYRange(0, top, padding=0)
+    def set_top(self, top: float, lowest: float = 1.0) -> None:
+        """Let the left axis end at `top`, unless the user has chosen another view.
+
+        Args:
+            top: Its upper end.
+            lowest: The smallest value, where it begins while it counts powers of ten.
+        """
+        self._top, self._lowest = top, lowest
+        if self.fitted and self.log:
+            self._left_box.setYRange(math.log10(max(min(lowest, top / 10), top / _DECADES)), math.log10(top), padding=0)
+        elif self.fitted:
+            self._left_box.setYRange(0, top, padding=0)
+
+    def set_log(self, on: bool) -> None:
+        """Let the left axis count powers of ten, or values."""
+        self.log = on
+        self.set_epochs(self._total)
+        self._name_values()
 
     def fit(self) -> None:
-        """Show all epochs and the whole range of the losses."""
+        """Show all epochs and the whole range of the values."""
         self.fitted = True
-        self._loss_box.setXRange(0, self._total, padding=0)
-        self.set_loss_top(self._loss_top)
+        self._left_box.setXRange(0, self._total, padding=0)
+        self.set_top(self._top, self._lowest)
 
     def zoom(self, factor: float, centre: float | None) -> None:
         """Show `factor` times as many epochs, around a position or the middle of the view."""
-        self._loss_box.scaleBy(x=factor, center=None if centre is None else pg.Point(centre, 0))
+        self._left_box.scaleBy(x=factor, center=None if centre is None else pg.Point(centre, 0))
         self._keep_view()
 
     @property
     def epoch_range(self) -> tuple[float, float]:
         """The epochs in view."""
-        left, right = self._loss_box.viewRange()[0]
+        left, right = self._left_box.viewRange()[0]
         return float(left), float(right)
 
     @property
-    def loss_range(self) -> tuple[float, float]:
-        """The losses in view."""
-        bottom, top = self._loss_box.viewRange()[1]
+    def value_range(self) -> tuple[float, float]:
+        """The values of the left axis in view."""
+        bottom, top = (10**each if self.log else each for each in self._left_box.viewRange()[1])
         return float(bottom), float(top)
 
     @property
@@ -136,10 +163,16 @@ class CurveAxes(QWidget):
         self.fitted = False
 
     def _follow_size(self) -> None:
-        self._accuracy_box.setGeometry(self._loss_box.sceneBoundingRect())
+        self._right_box.setGeometry(self._left_box.sceneBoundingRect())
         self.resized.emit()
 
-    def _name_losses(self) -> None:
-        values = np.linspace(*self.loss_range, _LINES)
-        decimals = max(len(f"{value:.3g}".partition(".")[2]) for value in values)
-        self.view.getPlotItem().getAxis("left").setTicks([[(value, f"{value:.{decimals}f}") for value in values]])
+    def _name_values(self) -> None:
+        bottom, top = self._left_box.viewRange()[1]
+        heights = np.linspace(bottom, top, _LINES)
+        values = 10**heights if self.log else heights
+        if self.log:
+            names = [f"{value:.2g}" for value in values]
+        else:
+            decimals = max(len(f"{value:.3g}".partition(".")[2]) for value in values)
+            names = [f"{value:.{decimals}f}" for value in values]
+        self.view.getPlotItem().getAxis("left").setTicks([list(zip(heights, names, strict=True))])

@@ -1,7 +1,5 @@
 """The legend of the curves: what each line is, and a click to hide it."""
 
-from collections.abc import Mapping
-
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QWidget
@@ -90,12 +88,23 @@ class CurveLegend(QWidget):
 
     curve_toggled = Signal(str, bool)
 
-    def __init__(self, names: Mapping[str, str], parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("curve_legend")
         self.setAccessibleName("Legend of the curves")
-        row = FlowLayout(self, spacing=2)  # a narrow window must not be kept wide by names of curves
-        self.entries = {curve: LegendEntry(curve, text, self) for curve, text in names.items()}
-        for curve, entry in self.entries.items():
-            row.addWidget(entry)
-            entry.toggled.connect(lambda shown, curve=curve: self.curve_toggled.emit(curve, shown))
+        self._row = FlowLayout(self, spacing=2)  # a narrow window must not be kept wide by names of curves
+        self.entries: dict[str, LegendEntry] = {}
+
+    def add(self, curve: str, text: str) -> None:
+        """Name one more curve."""
+        entry = LegendEntry(curve, text, self)
+        self.entries[curve] = entry
+        self._row.addWidget(entry)
+        entry.toggled.connect(lambda shown: self.curve_toggled.emit(curve, shown))
+
+    def remove(self, curve: str) -> None:
+        """Name a curve no longer."""
+        entry = self.entries.pop(curve)
+        self._row.removeWidget(entry)
+        entry.setParent(None)
+        entry.deleteLater()

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the epochs, drawn while they arrive."""
+"""Curves over the epochs of a run, drawn while their points arrive."""
 
 from collections.abc import Sequence
 
@@ -6,121 +6,129 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent
 from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.curve_axes import CurveAxes
+from cnnstudio.gui.widgets.curve_bands import CurveBands
 from cnnstudio.gui.widgets.curve_cursor import CurveCursor
 from cnnstudio.gui.widgets.curve_data import Points, Smoother, loss_top
 from cnnstudio.gui.widgets.curve_legend import CurveLegend
-from cnnstudio.gui.words import percent
+from cnnstudio.gui.widgets.curve_series import Series
 
-_NAMES = {
-    "train_loss": "train loss",
-    "val_loss": "val loss",
-    "train_accuracy": "train accuracy",
-    "val_accuracy": "val accuracy",
-}
-_LOSSES = ("train_loss_steps", "val_loss")
-_REDUCED = {"train_loss_steps": "peak", "train_loss": "subsample", "train_accuracy": "subsample"}
-_MARKERS = {"val_loss": "o", "val_accuracy": "s"}
 _SMOOTHING = 0.012
 _MOST_MARKERS = 30
+_GHOST_OPACITY = 0.4
+_TINT = 0.18  # opacity of the part that is marked
 
 
 class CurvePlot(QWidget):
-    """Curves of loss (left axis) and accuracy (right axis).
+    """Curves against one axis on the left and, where they are shares of one, another on the right.
 
     What is added is drawn by the next `refresh`, so that a tick of the window costs one `setData` a curve.
 
     Attributes:
         legend: The legend above the plot; put it into another layout to have it elsewhere.
+        axes: The axes.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, series: Sequence[Series], hint: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("curve_plot")
-        self.setAccessibleName("Loss and accuracy")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._tokens = LIGHT
         self._total = 10
-
-        self._axes = CurveAxes(self)
-        self._axes.resized.connect(self._reduce_again)
-        self._lines = {
-            name: pg.PlotDataItem(antialias=True, connect="all", skipFiniteCheck=True, autoDownsampleFactor=1.0)
-            for name in ("train_loss_steps", *_NAMES)
-        }
-        for name, line in self._lines.items():
-            self._axes.add_line(line, accuracy=name.endswith("accuracy"))
-        for name, method in _REDUCED.items():
-            self._lines[name].setDownsampling(auto=True, method=method)
-
-        self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
-        self._axes.add_line(self._best_line)
-        self._cursor = CurveCursor(self._axes.view, self._describe)
-
-        self._hint = QLabel("Loss and accuracy appear here after the first steps", self)
-        self._hint.setObjectName("curve_hint")
-        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._hint.setWordWrap(True)
-        self.legend = CurveLegend(_NAMES, self)
+        self._series: dict[str, Series] = {}
+        self._lines: dict[str, pg.PlotDataItem] = {}
+        self._points: dict[str, Points] = {}
+        self._smoothers: dict[str, Smoother] = {}
+        self._ghosts: dict[str, pg.PlotDataItem] = {}
+        self.axes = CurveAxes(self, right=any(each.right for each in series))
+        self.axes.resized.connect(self._reduce_again)
+        self.legend = CurveLegend(self)
         self.legend.curve_toggled.connect(self._show_curve)
-        pages = QWidget(self)
-        self._pages = QStackedLayout(pages)
-        self._pages.addWidget(self._hint)
-        self._pages.addWidget(self._axes)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addWidget(self.legend)
-        column.addWidget(pages, 1)
-
+        self._bands = CurveBands(self.axes)
+        self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
+        self.axes.add_line(self._best_line)
+        self._part = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
+        self._part.setZValue(-10)
+        self.axes.add_line(self._part)
+        self._cursor = CurveCursor(self.axes.view, self._describe)
+        self._hint = QLabel(hint, self)
+        self._lay_out()
+        for each in series:
+            self._add(each)
+        self._own = tuple(self._series)
         self.clear()
         self.set_tokens(LIGHT)
 
     def clear(self) -> None:
-        """Forget all curves."""
+        """Forget all curves, and those that were offered for one run only."""
+        for name in [each for each in self._series if each not in self._own]:
+            self._remove(name)
         self._points = {name: Points() for name in self._lines}
         self.setAccessibleDescription(self._hint.text())
         self._best_epoch: int | None = None
         self._best_line.hide()
+        self.mark_part(None)
+        self._bands.clear()
         self._cursor.hide()
         self.set_epochs(self._total)
         self.refresh()
 
+    def offer(self, series: Series) -> None:
+        """Have one more curve until the next `clear`; one that is there stays as it is."""
+        if series.name not in self._series:
+            self._add(series)
+            self.set_tokens(self._tokens)
+
     def set_epochs(self, total: int) -> None:
         """Let the x axis run from 0 to `total` epochs."""
         self._total = max(1, total)
-        self._smoothers = [Smoother(_SMOOTHING * self._total) for _ in range(2)]
-        self._axes.set_epochs(self._total)
+        self._smoothers = {name: Smoother(_SMOOTHING * self._total) for name in self._series}
+        self.axes.set_epochs(self._total)
 
-    def add_steps(self, epochs: Sequence[float], losses: Sequence[float], accuracies: Sequence[float]) -> None:
-        """Append training loss and accuracy at positions counted in epochs, each `(n,)`, ascending."""
-        self._points["train_loss_steps"].extend(epochs, losses)
-        self._points["train_loss"].extend(epochs, self._smoothers[0].smooth(epochs, losses))
-        self._points["train_accuracy"].extend(epochs, self._smoothers[1].smooth(epochs, accuracies))
+    def extend(self, name: str, epochs: Sequence[float], values: Sequence[float]) -> None:
+        """Append points to a curve, each `(n,)`; positions are counted in epochs and ascend."""
+        series = self._series[name]
+        if series.smoothed:
+            if series.faint:
+                self._points[series.raw].extend(epochs, values)
+            values = self._smoothers[name].smooth(epochs, values)
+        self._points[name].extend(epochs, values)
 
-    def add_epoch(
-        self,
-        epoch: int,
-        train_loss: float,
-        val_loss: float,
-        train_accuracy: float,
-        val_accuracy: float,
-        best: bool,
-    ) -> None:
-        """Append the figures of an epoch, counted from 1; accuracies from 0 to 1."""
-        self._points["val_loss"].extend([epoch], [val_loss])
-        self._points["val_accuracy"].extend([epoch], [val_accuracy])
-        if best:
-            self._best_epoch = epoch
-        self.setAccessibleDescription(
-            f"Epoch {epoch} of {self._total}: train loss {train_loss:.3f}, val loss {val_loss:.3f}, "
-            f"train accuracy {percent(train_accuracy)}, val accuracy {percent(val_accuracy)}."
-            + ("" if self._best_epoch is None else f" Best so far: epoch {self._best_epoch}.")
-        )
+    def mark_best(self, epoch: int) -> None:
+        """Mark the epoch whose weights are kept."""
+        self._best_epoch = epoch
+
+    def mark_phase(self, title: str, begin: float) -> None:
+        """Let a part of the run, such as the training of the head, begin at a position in epochs."""
+        self._bands.begin(title, begin)
+
+    def mark_part(self, part: tuple[float, float] | None) -> None:
+        """Tint a part of the ground, from and to a position in epochs; None takes it away."""
+        self._part.setVisible(part is not None)
+        if part is not None:
+            self._part.setRegion(part)
+
+    @property
+    def part(self) -> tuple[float, float] | None:
+        """The part of the ground that is tinted, in epochs."""
+        return self._part.getRegion() if self._part.isVisible() else None
+
+    def show_ghost(self, name: str, epochs: Sequence[float], values: Sequence[float]) -> None:
+        """Draw a curve of an earlier run behind the one of that name; no points take it away."""
+        self._hide_ghost(name)
+        if len(epochs):
+            series = self._series[name]
+            pen = series.pen(self._tokens)
+            pen.setWidth(1)
+            line = pg.PlotDataItem(np.asarray(epochs), np.asarray(values), pen=pen, antialias=True)
+            line.setOpacity(_GHOST_OPACITY)
+            line.setLogMode(None, self.axes.log and not series.right)
+            line.setVisible(self._lines[name].isVisible())
+            self.axes.add_line(line, right=series.right)
+            self._ghosts[name] = line
 
     def refresh(self) -> None:
         """Draw what was added."""
@@ -129,25 +137,24 @@ class CurvePlot(QWidget):
             shown = line.getOriginalDataset()[0]
             if len(points) != (0 if shown is None else len(shown)):
                 line.setData(points.x, points.y)
-                if name in _MARKERS:
-                    line.setSymbol(_MARKERS[name] if len(points) <= _MOST_MARKERS else None)
+                series = self._series.get(name)
+                if series is not None and series.marker:
+                    line.setSymbol(series.marker if len(points) <= _MOST_MARKERS else None)
         if self._best_epoch is not None:
             self._best_line.show()
             self._best_line.setValue(self._best_epoch)
             side = (0, 0.5) if self._best_epoch < 0.75 * self._total else (1, 0.5)
             self._best_line.label.anchors = [side, side]
             self._best_line.label.setFormat(f"best · epoch {self._best_epoch}")
-        self._axes.set_loss_top(loss_top(*(self._points[name].y for name in _LOSSES)))
+        self._bands.end_at(max((points.x[-1] for points in self._points.values() if len(points)), default=0.0))
+        left = [self._points[name].y for name in self._measured()]
+        self.axes.set_top(loss_top(*left), lowest=min((float(y.min()) for y in left if len(y)), default=1.0))
         empty = not any(len(points) for points in self._points.values())
         self._pages.setCurrentIndex(0 if empty else 1)
         self.legend.setVisible(not empty)
 
     def drawn(self, curve: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return what is on the screen of a curve.
-
-        Args:
-            curve: `train_loss_steps` (as reported), `train_loss`, `train_accuracy` (both smoothed), `val_loss` or
-                `val_accuracy`.
+        """Return what is on the screen of a curve; `…_steps` are the points behind a smoothed one.
 
         Returns:
             Positions in epochs and values, each `(n,)`; empty while the curve is hidden.
@@ -157,31 +164,67 @@ class CurvePlot(QWidget):
             return np.empty(0), np.empty(0)
         return x, y
 
+    def points(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """Return all points of each curve, as they came where it is smoothed and these are drawn too."""
+        names = {each.name: each.raw if each.raw in self._points else each.name for each in self._series.values()}
+        return {name: (self._points[key].x, self._points[key].y) for name, key in names.items()}
+
+    def ghost(self, curve: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the same of an earlier run."""
+        if curve not in self._ghosts:
+            return np.empty(0), np.empty(0)
+        x, y = self._ghosts[curve].getOriginalDataset()
+        return x, y
+
+    @property
+    def series(self) -> tuple[Series, ...]:
+        """The curves that there can be."""
+        return tuple(self._series.values())
+
+    @property
+    def phases(self) -> tuple[tuple[str, float, float], ...]:
+        """Title, begin and end of each part of the run, in epochs."""
+        return self._bands.drawn
+
     @property
     def best_epoch(self) -> int | None:
         """The epoch that the dashed line marks."""
         return round(self._best_line.value()) if self._best_line.isVisible() else None
 
-    @property
-    def loss_range(self) -> tuple[float, float]:
-        """Where the axis of the losses begins and ends."""
-        return self._axes.loss_range
+    def set_log(self, on: bool) -> None:
+        """Let the left axis count powers of ten."""
+        for name, line in self._lines.items():
+            line.setLogMode(None, on and not self._series_of(name).right)
+        for name, line in self._ghosts.items():
+            line.setLogMode(None, on and not self._series[name].right)
+        self.axes.set_log(on)
+        self.refresh()
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
         self._tokens = tokens
-        loss, validation, accuracy = (QColor(color) for color in tokens.series[:3])
-        faint = QColor(loss)
-        faint.setAlphaF(0.35)
-        self._lines["train_loss_steps"].setPen(pg.mkPen(faint, width=1))
-        self._set_look("train_loss", pg.mkPen(loss, width=2))
-        self._set_look("train_accuracy", pg.mkPen(accuracy, width=1))
-        self._set_look("val_loss", pg.mkPen(validation, width=2, dash=[4, 2.5]))
-        self._set_look("val_accuracy", pg.mkPen(accuracy, width=2, dash=[1, 2]))
-        self._axes.set_tokens(tokens)
+        for series in self._series.values():
+            pen = series.pen(tokens)
+            line = self._lines[series.name]
+            line.setPen(pen)
+            line.setSymbolSize(5)
+            line.setSymbolBrush(pen.color())
+            line.setSymbolPen(None)
+            if series.raw in self._lines:
+                self._lines[series.raw].setPen(series.faint_pen(tokens))
+            if series.name in self._ghosts:
+                ghost = series.pen(tokens)
+                ghost.setWidth(1)
+                self._ghosts[series.name].setPen(ghost)
+            self.legend.entries[series.name].set_look(pen, marker=bool(series.marker), tokens=tokens)
+        self.axes.set_tokens(tokens)
+        self._bands.set_tokens(tokens)
+        tint = QColor(tokens.warn)
+        tint.setAlphaF(_TINT)
+        self._part.setBrush(tint)
         self._best_line.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
         self._best_line.label.setColor(tokens.muted)
-        self._best_line.label.setFont(self._axes.small_font)
+        self._best_line.label.setFont(self.axes.small_font)
         self._cursor.set_tokens(tokens)
         self._hint.setStyleSheet(f"color: {tokens.muted}")
 
@@ -192,43 +235,87 @@ class CurvePlot(QWidget):
             step = self._total / 50 * (1 if event.key() == Qt.Key.Key_Right else -1)
             self._cursor.move_to(min(self._total, max(0.0, 0.0 if at is None else at + step)))
         elif event.key() in {Qt.Key.Key_Plus, Qt.Key.Key_Minus}:
-            self._axes.zoom(0.8 if event.key() == Qt.Key.Key_Plus else 1.25, at)
+            self.axes.zoom(0.8 if event.key() == Qt.Key.Key_Plus else 1.25, at)
         elif event.key() == Qt.Key.Key_Home:
-            self._axes.fit()
+            self.axes.fit()
         elif event.key() == Qt.Key.Key_Escape and at is not None:
             self._cursor.hide()
         else:
             super().keyPressEvent(event)
 
+    def _lay_out(self) -> None:
+        self._hint.setObjectName("curve_hint")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
+        pages = QWidget(self)
+        self._pages = QStackedLayout(pages)
+        self._pages.addWidget(self._hint)
+        self._pages.addWidget(self.axes)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.legend)
+        column.addWidget(pages, 1)
+
+    def _add(self, series: Series) -> None:
+        self._series[series.name] = series
+        self._smoothers[series.name] = Smoother(_SMOOTHING * self._total)
+        names = [series.raw] if series.smoothed and series.faint else []
+        for name in (*names, series.name):
+            line = pg.PlotDataItem(antialias=True, connect="all", skipFiniteCheck=True, autoDownsampleFactor=1.0)
+            line.setLogMode(None, self.axes.log and not series.right)
+            method = "peak" if name == series.raw else series.reduce
+            if method:
+                line.setDownsampling(auto=True, method=method)
+            self.axes.add_line(line, right=series.right)
+            self._lines[name] = line
+            self._points[name] = Points()
+        self.legend.add(series.name, series.text)
+
+    def _remove(self, name: str) -> None:
+        series = self._series.pop(name)
+        self._hide_ghost(name)
+        for each in (series.raw, name):
+            line = self._lines.pop(each, None)
+            if line is not None:
+                self.axes.remove_line(line)
+        self.legend.remove(name)
+
+    def _hide_ghost(self, name: str) -> None:
+        line = self._ghosts.pop(name, None)
+        if line is not None:
+            self.axes.remove_line(line)
+
+    def _series_of(self, line: str) -> Series:
+        return next(each for each in self._series.values() if line in {each.name, each.raw})
+
+    def _measured(self) -> tuple[str, ...]:
+        """Return the lines of the left axis whose points it has to hold, the raw ones where both are drawn."""
+        left = (each for each in self._series.values() if not each.right)
+        return tuple(each.raw if each.raw in self._lines else each.name for each in left)
+
     def _reduce_again(self) -> None:
         """Set the long curves again: pyqtgraph reduced them to the pixels that there were."""
-        for name in _REDUCED:
-            x, y = self._lines[name].getOriginalDataset()
+        for line in self._lines.values():
+            x, y = line.getOriginalDataset()
             if x is not None:
-                self._lines[name].setData(x, y)
-
-    def _set_look(self, name: str, pen: QPen) -> None:
-        line = self._lines[name]
-        line.setPen(pen)
-        line.setSymbolSize(5)
-        line.setSymbolBrush(pen.color())
-        line.setSymbolPen(None)
-        self.legend.entries[name].set_look(pen, marker=name in _MARKERS, tokens=self._tokens)
+                line.setData(x, y)
 
     def _show_curve(self, name: str, shown: bool) -> None:
-        self._lines[name].setVisible(shown)
-        if name == "train_loss":
-            self._lines["train_loss_steps"].setVisible(shown)
+        for each in (name, self._series[name].raw):
+            if each in self._lines:
+                self._lines[each].setVisible(shown)
+        if name in self._ghosts:
+            self._ghosts[name].setVisible(shown)
 
     def _describe(self, x: float) -> str:
         """Return the values at a position as rich text."""
         rows = []
-        for name, text in _NAMES.items():
+        for name, series in self._series.items():
             points = self._points[name]
             index = points.nearest(x)
             if index is not None and self._lines[name].isVisible():
-                value = points.y[index]
-                number = percent(value) if name.endswith("accuracy") else f"{value:.3f}"
-                where = f" after epoch {points.x[index]:.0f}" if name.startswith("val") else ""
-                rows.append(f"<tr><td>{text}{where}</td><td align='right'>&nbsp;&nbsp;{number}</td></tr>")
+                where = f" {series.where} {points.x[index]:.0f}" if series.where else ""
+                number = series.write(points.y[index])
+                rows.append(f"<tr><td>{series.text}{where}</td><td align='right'>&nbsp;&nbsp;{number}</td></tr>")
         return f"<b>epoch {x:.1f}</b><table>{''.join(rows)}</table>" if rows else ""

@@ -1,16 +1,20 @@
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.theme import DARK, LIGHT
+from cnnstudio.gui.theme import LIGHT
 from cnnstudio.gui.widgets.curve_plot import CurvePlot
+from cnnstudio.gui.widgets.curve_series import Series
+from cnnstudio.gui.widgets.loss_plot import LossPlot
+from cnnstudio.gui.widgets.trace_plots import TRACES, TracePlot
 
 
 @pytest.fixture
-def plot(qtbot: QtBot) -> CurvePlot:
-    plot = CurvePlot()
+def plot(qtbot: QtBot) -> LossPlot:
+    plot = LossPlot()
     plot.set_epochs(4)
     plot.resize(560, 280)
     qtbot.addWidget(plot)
@@ -19,166 +23,97 @@ def plot(qtbot: QtBot) -> CurvePlot:
     return plot
 
 
-def fill(plot: CurvePlot) -> None:
-    plot.add_steps([0.5, 1.0, 1.5, 2.0], [2.0, 1.5, 1.0, 0.5], [0.2, 0.4, 0.6, 0.8])
-    plot.add_epoch(1, 1.7, 1.6, 0.3, 0.45, best=True)
-    plot.add_epoch(2, 0.7, 0.9, 0.7, 0.75, best=True)
+def fill(plot: LossPlot) -> None:
+    plot.add_steps([0.5, 1.0, 1.5, 2.0], [8.0, 2.0, 0.5, 0.1], [0.2, 0.4, 0.6, 0.8])
     plot.refresh()
 
 
-def test_draws_what_was_added(plot: CurvePlot) -> None:
+def test_each_auxiliary_head_has_a_curve_of_its_own_until_the_next_run(plot: LossPlot) -> None:
     fill(plot)
-    x, y = plot.drawn("train_loss_steps")
-    np.testing.assert_array_equal(x, [0.5, 1.0, 1.5, 2.0])
-    np.testing.assert_array_equal(y, [2.0, 1.5, 1.0, 0.5])
-    x, y = plot.drawn("val_loss")
-    np.testing.assert_array_equal(x, [1, 2])
-    np.testing.assert_array_equal(y, [1.6, 0.9])
-    np.testing.assert_array_equal(plot.drawn("val_accuracy")[1], [0.45, 0.75])
-
-
-def test_smoothed_line_lags_between_start_and_present(plot: CurvePlot) -> None:
-    fill(plot)
-    smooth = plot.drawn("train_loss")[1]
-    assert smooth[0] == pytest.approx(2.0)
-    assert 0.5 < smooth[-1] < 1.5
-    assert np.all(np.diff(smooth) < 0)
-    assert plot.drawn("train_accuracy")[1][0] == pytest.approx(0.2)
-
-
-def test_nothing_is_drawn_before_refresh(plot: CurvePlot) -> None:
-    fill(plot)
-    plot.add_steps([2.5], [0.4], [0.9])
-    assert len(plot.drawn("train_loss_steps")[0]) == 4
+    for head, losses in (("aux1", [3.0, 2.0]), ("aux2", [2.5, 1.5])):
+        plot.add_aux(head, [0.5, 1.0], losses)
     plot.refresh()
-    assert plot.drawn("train_loss_steps")[0][-1] == 2.5
-
-
-def test_best_epoch_is_the_latest_one_called_best(plot: CurvePlot) -> None:
-    assert plot.best_epoch is None
-    fill(plot)
-    plot.add_epoch(3, 0.5, 1.1, 0.8, 0.7, best=False)
-    plot.refresh()
-    assert plot.best_epoch == 2
-
-
-def test_words_stand_in_for_empty_curves(plot: CurvePlot) -> None:
-    hint = "Loss and accuracy appear here after the first steps"
-    assert plot._hint.isVisible()
-    assert plot._hint.text() == hint
-    assert plot.accessibleDescription() == hint
-    fill(plot)
-    assert not plot._hint.isVisible()
-    assert plot.legend.isVisible()
+    assert plot.drawn("aux_aux1")[1][0] == pytest.approx(3.0)
+    assert plot.drawn("aux_aux2")[1][0] == pytest.approx(2.5)
+    assert plot.legend.entries["aux_aux1"].text() == "aux1"
+    looks = {tuple(plot._lines[f"aux_aux{number}"].opts["pen"].dashPattern()) for number in (1, 2)}
+    assert len(looks) == 2
+    assert "aux1" in plot._describe(1.0)
     plot.clear()
-    assert plot._hint.isVisible()
-    assert plot.best_epoch is None
-    assert len(plot.drawn("train_loss_steps")[0]) == 0
-    assert plot.accessibleDescription() == hint
+    assert "aux_aux1" not in plot.legend.entries
+    assert [each.name for each in plot.series] == ["train_loss", "val_loss", "train_accuracy", "val_accuracy"]
 
 
-def test_a_second_run_starts_afresh(plot: CurvePlot) -> None:
+def test_a_logarithmic_axis_shows_small_losses_apart(plot: LossPlot) -> None:
     fill(plot)
-    plot.clear()
-    plot.add_steps([0.5], [9.0], [0.1])
-    plot.refresh()
-    assert plot.drawn("train_loss")[1].tolist() == pytest.approx([9.0])
+    plot.set_log(True)
+    assert plot.axes.value_range == pytest.approx((0.1, 10.0), rel=0.3)
+    heights = plot._lines["train_loss_steps"].getData()[1]
+    np.testing.assert_allclose(heights, np.log10([8.0, 2.0, 0.5, 0.1]), atol=1e-9)
+    np.testing.assert_allclose(plot._lines["train_accuracy"].getData()[1][0], 0.2)
+    plot.set_log(False)
+    assert plot.axes.value_range[0] == 0
+    np.testing.assert_allclose(plot._lines["train_loss_steps"].getData()[1], [8.0, 2.0, 0.5, 0.1])
 
 
-def test_screen_reader_hears_the_last_epoch(plot: CurvePlot) -> None:
+def test_an_earlier_run_is_drawn_behind_and_hidden_with_its_curve(plot: LossPlot) -> None:
     fill(plot)
-    assert plot.accessibleDescription() == (
-        "Epoch 2 of 4: train loss 0.700, val loss 0.900, train accuracy 70.0 %, val accuracy 75.0 %. "
-        "Best so far: epoch 2."
-    )
+    plot.show_ghost("val_loss", [1, 2], [1.5, 1.2])
+    np.testing.assert_array_equal(plot.ghost("val_loss")[1], [1.5, 1.2])
+    assert plot._ghosts["val_loss"].opacity() < 0.5
+    QTest.keyClick(plot.legend.entries["val_loss"], Qt.Key.Key_Space)
+    assert not plot._ghosts["val_loss"].isVisible()
+    plot.show_ghost("val_loss", [], [])
+    assert len(plot.ghost("val_loss")[0]) == 0
 
 
-def test_loss_axis_keeps_the_curves_and_lets_an_outlier_go(plot: CurvePlot) -> None:
-    x = np.linspace(0.04, 4, 100)
-    losses = np.linspace(1.8, 0.2, 100)
-    losses[30] = 400.0
-    plot.add_steps(list(x), list(losses), [0.5] * 100)
-    plot.refresh()
-    bottom, top = plot.loss_range
-    assert bottom == 0
-    assert 1.8 <= top <= 2.4
-
-
-def test_double_click_fits_again_after_zooming(plot: CurvePlot) -> None:
-    fill(plot)
-    fitted = plot.loss_range
-    QTest.keyClick(plot, Qt.Key.Key_Plus)
-    left, right = plot._axes.epoch_range
-    assert right - left == pytest.approx(0.8 * 4)
-    plot.refresh()
-    assert plot._axes.epoch_range == (left, right)
-    QTest.mouseDClick(plot._axes.view.viewport(), Qt.MouseButton.LeftButton)
-    assert plot._axes.epoch_range == pytest.approx((0, 4))
-    assert plot.loss_range == pytest.approx(fitted)
-
-
-def test_home_fits_too(plot: CurvePlot) -> None:
-    fill(plot)
-    QTest.keyClick(plot, Qt.Key.Key_Plus)
-    QTest.keyClick(plot, Qt.Key.Key_Home)
-    assert plot._axes.epoch_range == pytest.approx((0, 4))
-
-
-def test_mouse_shows_the_values_beside_it(plot: CurvePlot, qtbot: QtBot) -> None:
+def test_a_frame_drawn_with_the_mouse_zooms_and_a_double_click_fits(plot: LossPlot, qtbot: QtBot) -> None:
     fill(plot)
     qtbot.wait(20)  # The layout of the plot follows its first painting.
-    box = plot._axes.view.getPlotItem().getViewBox()
-    at = plot._axes.view.mapFromScene(box.mapViewToScene(box.viewRect().center()))
-    QTest.mouseMove(plot._axes.view.viewport(), QPoint(at.x(), at.y()))
-    readout = plot._cursor.readout
-    qtbot.waitUntil(readout.isVisible)
-    assert "epoch 2.0" in readout.text()
-    assert "0.900" in readout.text()
-    assert "75.0 %" in readout.text()
-    assert plot._axes.view.rect().contains(readout.geometry())
+    viewport = plot.axes.view.viewport()
+    box = plot.axes.view.getPlotItem().getViewBox()
+
+    def at(epoch: float, loss: float) -> QPoint:
+        place = plot.axes.view.mapFromScene(box.mapViewToScene(pg_point(epoch, loss)))
+        return QPoint(place.x(), place.y())
+
+    begin, end = at(1, 6), at(2, 2)
+    QTest.mousePress(viewport, Qt.MouseButton.LeftButton, pos=begin)
+    for share in (0.3, 0.6, 1.0):
+        QTest.mouseMove(viewport, begin + (end - begin) * share)
+        qtbot.wait(5)
+    QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=end)
+    assert plot.axes.epoch_range == pytest.approx((1, 2), abs=0.15)
+    assert plot.axes.value_range == pytest.approx((2, 6), abs=0.4)
+    QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton)
+    assert plot.axes.epoch_range == pytest.approx((0, 4))
 
 
-def test_arrow_keys_move_the_readout_and_escape_hides_it(plot: CurvePlot) -> None:
-    fill(plot)
-    QTest.keyClick(plot, Qt.Key.Key_Right)
-    QTest.keyClick(plot, Qt.Key.Key_Right)
-    assert plot._cursor.position == pytest.approx(4 / 50)
-    assert plot._cursor.readout.isVisible()
-    QTest.keyClick(plot, Qt.Key.Key_Escape)
-    assert plot._cursor.position is None
-    assert not plot._cursor.readout.isVisible()
+def pg_point(x: float, y: float) -> pg.Point:
+    return pg.Point(x, y)
 
 
-def test_legend_hides_a_curve_with_the_keyboard(plot: CurvePlot) -> None:
-    fill(plot)
-    QTest.keyClick(plot.legend.entries["train_loss"], Qt.Key.Key_Space)
-    assert len(plot.drawn("train_loss")[0]) == 0
-    assert len(plot.drawn("train_loss_steps")[0]) == 0
-    assert len(plot.drawn("val_loss")[0]) == 2
-    assert "train loss" not in plot._describe(1.0)
-    QTest.keyClick(plot.legend.entries["train_loss"], Qt.Key.Key_Space)
-    assert len(plot.drawn("train_loss")[0]) == 4
+def test_a_curve_is_offered_once(qtbot: QtBot) -> None:
+    plot = CurvePlot((Series("a", "A", str),), "nothing yet")
+    qtbot.addWidget(plot)
+    extra = Series("b", "B", str)
+    plot.offer(extra)
+    plot.extend("b", [1], [2])
+    plot.offer(extra)
+    plot.refresh()
+    assert plot.drawn("b")[1].tolist() == [2]
+    assert plot.points()["b"][0].tolist() == [1]
 
 
-def test_markers_go_before_they_touch(plot: CurvePlot) -> None:
-    plot.set_epochs(60)
-    for epoch in range(1, 32):
-        plot.add_epoch(epoch, 0.5, 0.5, 0.9, 0.9, best=False)
-        plot.refresh()
-        assert (plot._lines["val_loss"].opts["symbol"] == "o") == (epoch <= 30)
-
-
-def test_curves_differ_in_more_than_colour(plot: CurvePlot) -> None:
-    fill(plot)
-    looks = {
-        (line.opts["pen"].style(), tuple(line.opts["pen"].dashPattern()), line.opts["symbol"], line.opts["pen"].width())
-        for line in plot._lines.values()
-    }
-    assert len(looks) >= 4
-
-
-def test_theme_reaches_lines_and_ground(plot: CurvePlot) -> None:
-    for tokens in (DARK, LIGHT):
-        plot.set_tokens(tokens)
-        assert plot._lines["train_loss"].opts["pen"].color().name().upper() == tokens.series[0].upper()
-        assert plot._axes.view.backgroundBrush().color().name().upper() == tokens.card.upper()
+@pytest.mark.parametrize("name", TRACES)
+def test_a_trace_has_an_empty_state_and_a_single_axis(qtbot: QtBot, name: str) -> None:
+    plot = TracePlot(name)
+    qtbot.addWidget(plot)
+    plot.show()
+    assert plot._hint.isVisible()
+    plot.extend(name, [0.5, 1.0], [0.001, 0.002])
+    plot.refresh()
+    assert not plot._hint.isVisible()
+    assert plot.points()[name][1].tolist() == [0.001, 0.002]
+    assert not plot.axes.view.getPlotItem().getAxis("right").isVisible()
+    assert plot._lines[name].opts["pen"].color().name().upper() in LIGHT.series
