@@ -35,8 +35,20 @@ class Learning:
 
     def step(self, loss: Tensor) -> None:
         """Go one step down the gradient of a loss, and let the average follow."""
+        self.forget()
+        self.accumulate(loss)
+        self.advance()
+
+    def forget(self) -> None:
+        """Let the gradients go."""
         self.optimizer.zero_grad(set_to_none=True)
+
+    def accumulate(self, loss: Tensor) -> None:
+        """Add the gradient of a loss to what there is."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def advance(self) -> None:
+        """Go one step down the gradients, and let the average follow."""
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()

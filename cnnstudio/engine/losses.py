@@ -1,7 +1,8 @@
 """What a batch costs: the loss of the logits and, while they learn, of the auxiliary heads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -29,19 +30,31 @@ class Losses:
     logits: Tensor
 
 
-def losses(answer: Tensor | Outputs, labels: Tensor, config: Config, mixture: Mixture | None = None) -> Losses:
-    """Compare the answer of a network in training mode with the labels (N,).
+_ALL: Final = slice(None)
+
+
+def losses(
+    answer: Tensor | Outputs, labels: Tensor, config: Config, mixture: Mixture | None = None, rows: slice = _ALL
+) -> Losses:
+    """Compare the answer of a network in training mode with the labels.
 
     The loss of a mixture is that of both labels, each by its share.
+
+    Args:
+        answer: To images of a batch.
+        labels: (B,), of the whole batch.
+        config: Says how to compare.
+        mixture: How the whole batch was mixed.
+        rows: Which of its images were answered.
     """
     outputs = answer if isinstance(answer, Outputs) else Outputs(answer, {})
 
     def cost(logits: Tensor) -> Tensor:
         smoothing = config.train.label_smoothing
-        own = functional.cross_entropy(logits, labels, label_smoothing=smoothing)
+        own = functional.cross_entropy(logits, labels[rows], label_smoothing=smoothing)
         if mixture is None:
             return own
-        other = functional.cross_entropy(logits, labels[mixture.partners], label_smoothing=smoothing)
+        other = functional.cross_entropy(logits, labels[mixture.partners[rows]], label_smoothing=smoothing)
         return torch.lerp(other, own, mixture.share)
 
     main = cost(outputs.logits)
@@ -50,3 +63,24 @@ def losses(answer: Tensor | Outputs, labels: Tensor, config: Config, mixture: Mi
     for loss in aux.values():
         total = total + config.model.aux * loss
     return Losses(total, main, aux, outputs.logits)
+
+
+def first(answer: Tensor | Outputs, count: int) -> Tensor | Outputs:
+    """Return what was answered to the first images of a batch."""
+    if isinstance(answer, Outputs):
+        return Outputs(answer.logits[:count], {head: logits[:count] for head, logits in answer.aux.items()})
+    return answer[:count]
+
+
+def joined(parts: Sequence[tuple[Losses, float]]) -> Losses:
+    """Return the losses of a batch from those of its parts, each with its share of the images, without gradients."""
+    return Losses(
+        total=_mean([(part.total, share) for part, share in parts]),
+        main=_mean([(part.main, share) for part, share in parts]),
+        aux={head: _mean([(part.aux[head], share) for part, share in parts]) for head in parts[0][0].aux},
+        logits=torch.cat([part.logits.detach() for part, _ in parts]),
+    )
+
+
+def _mean(parts: Sequence[tuple[Tensor, float]]) -> Tensor:
+    return torch.stack([value.detach() * share for value, share in parts]).sum(0)

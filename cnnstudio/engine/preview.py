@@ -19,7 +19,7 @@ class Preview:
         self._prepared = prepared
         self._probe = FeatureMapProbe(prepared.network, prepared.compute, prepared.mean, prepared.std)
         self._default = prepared.store.catalog.images[prepared.split.val[0]].path
-        self._loaded: tuple[str, Path, NDArray[np.uint8]] | None = None
+        self._loaded: tuple[Path, NDArray[np.uint8]] | None = None
         self._refused: Watch | None = None
 
     def due(self, watch: Watch) -> bool:
@@ -30,22 +30,21 @@ class Preview:
         """Return the maps that are watched, why they cannot be shown, or None if nothing is watched."""
         if not watch.layer or watch == self._refused:
             return None
+        path = Path(watch.image) if watch.image else self._default
         try:
-            path, pixels = self._image(watch.image)
-            return self._probe.look(watch, pixels, path, step)
+            return self._probe.look(watch, self._pixels(path), path, step)
         except UnreadableImageError as error:
-            return self._refuse(watch, f"the preview image cannot be shown: {error}", watch.image)
+            return self._refuse(watch, f"the preview image cannot be shown: {error}", str(path))
         except (KeyError, IndexError):
             return self._refuse(watch, f"there is no layer {watch.layer} to show", "")
-        except RuntimeError as error:
-            reason = str(error).splitlines()[0]
+        except Exception as error:  # noqa: BLE001 - looking must not cost the training that it looks at
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
             return self._refuse(watch, f"the feature maps of {watch.layer} cannot be shown: {reason}", "")
 
-    def _image(self, wanted: str) -> tuple[Path, NDArray[np.uint8]]:
-        if self._loaded is None or self._loaded[0] != wanted:
-            path = Path(wanted) if wanted else self._default
-            self._loaded = (wanted, path, read_image(path, self._prepared.store.pixels.shape[1]))
-        return self._loaded[1], self._loaded[2]
+    def _pixels(self, path: Path) -> NDArray[np.uint8]:
+        if self._loaded is None or self._loaded[0] != path:
+            self._loaded = (path, read_image(path, self._prepared.store.pixels.shape[1]))
+        return self._loaded[1]
 
     def _refuse(self, watch: Watch, text: str, path: str) -> Warned:
         self._refused = watch
