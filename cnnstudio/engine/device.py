@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import psutil
 import torch
@@ -14,13 +14,22 @@ from torch import Tensor, nn
 
 from cnnstudio.core.config import ComputeConfig
 from cnnstudio.core.errors import InputError
+from cnnstudio.engine.depthwise import dense_autocast
 
-ResolvedPrecision = Literal["float32", "bfloat16", "float16"]
+ResolvedPrecision = Literal["float32", "bfloat16", "bfloat16_dense", "bfloat16_products", "float16"]
+ResolvedLayout = Literal["channels_last", "contiguous"]
 
 # Read once a process, at its first product on a GPU: a deterministic run may come after an ordinary one.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-_SHORT: Final[dict[ResolvedPrecision, str]] = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
+_SHORT: Final[dict[ResolvedPrecision, str]] = {
+    "float32": "fp32",
+    "bfloat16": "bf16",
+    "bfloat16_dense": "bf16, depthwise fp32",
+    "bfloat16_products": "fp32, bf16 products",
+    "float16": "fp16",
+}
+_BFLOAT16: Final = ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16")  # what CPUs that multiply in it call that
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +55,25 @@ class Compute:
         parts = [kind] if self.device.type in {"cpu", "mps"} else [kind, self.name]
         return " · ".join([*parts, _SHORT[self.precision]])
 
+    @property
+    def layout(self) -> ResolvedLayout:
+        """The memory format as the configuration names it."""
+        return "channels_last" if self.memory_format == torch.channels_last else "contiguous"
+
+    @property
+    def halves(self) -> bool:
+        """Whether all that passes between layers takes half the memory of float32."""
+        return self.precision in {"bfloat16", "float16"}
+
     def autocast(self) -> AbstractContextManager[object]:
         """Return the context in which forward passes run."""
-        if self.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
+        match self.precision:
+            case "float32" | "bfloat16_products":
+                return contextlib.nullcontext()
+            case "bfloat16_dense":
+                return dense_autocast(self.device.type)
+            case "bfloat16" | "float16":
+                return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
 
     def place(self, network: nn.Module) -> None:
         """Move a network to the device and into the memory format."""
@@ -73,7 +96,7 @@ class Compute:
 
 
 def resolve(config: ComputeConfig, *, depthwise: bool = False) -> Compute:
-    """Turn every `auto` into what this machine does best.
+    """Turn every `auto` into what such a machine does best as a rule; `tuning` finds out what it really is.
 
     Args:
         config: The wishes.
@@ -90,6 +113,12 @@ def resolve(config: ComputeConfig, *, depthwise: bool = False) -> Compute:
         raise InputError(
             "float16 trains on GPUs only", where="compute.precision", remedy="choose bfloat16 or float32 for the CPU"
         )
+    if config.precision == "bfloat16_products" and not (device.type == "cpu" and multiplies_bfloat16()):
+        raise InputError(
+            "bfloat16_products is for CPUs that multiply in bfloat16, and this device is none",
+            where="compute.precision",
+            remedy="choose auto or float32",
+        )
     precision = _best_precision(device, depthwise) if config.precision == "auto" else config.precision
     return Compute(device, device_name(device), precision, memory_format)
 
@@ -97,11 +126,17 @@ def resolve(config: ComputeConfig, *, depthwise: bool = False) -> Compute:
 def device_name(device: torch.device) -> str:
     """Return the name of a device in words."""
     if device.type == "cpu":
-        return platform.processor() or platform.machine()
+        return str(torch.cpu.get_capabilities().get("cpu_name") or platform.processor() or platform.machine())
     module = torch.get_device_module(device)
     if hasattr(module, "get_device_name"):
         return str(module.get_device_name(device)).removeprefix("NVIDIA ").removeprefix("GeForce ")
     return "Apple GPU" if device.type == "mps" else device.type.upper()
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the CPU has instructions for products in bfloat16; without them it is slower than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(each) for each in _BFLOAT16)
 
 
 def free_memory(device: torch.device) -> int | None:
@@ -128,11 +163,15 @@ def devices() -> tuple[torch.device, ...]:
 
 
 @contextlib.contextmanager
-def arithmetic(*, deterministic: bool) -> Iterator[None]:
+def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32") -> Iterator[None]:
     """Set the process-wide switches of a run and put them back afterwards.
 
     Deterministic means the same weights again on the same machine with the same versions: cuDNN picks deterministic
     algorithms, and an operation that has none raises.
+
+    Args:
+        deterministic: Whether that is wanted.
+        precision: Of the run; `bfloat16_products` is such a switch, as backward passes have to see it too.
     """
     cudnn = torch.backends.cudnn
     before = (
@@ -149,11 +188,26 @@ def arithmetic(*, deterministic: bool) -> Iterator[None]:
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
     torch.set_num_threads(compute_threads())
     try:
-        yield
+        with _bfloat16_products() if precision == "bfloat16_products" else contextlib.nullcontext():
+            yield
     finally:
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = before[:3]
         torch.use_deterministic_algorithms(before[3])
         torch.set_num_threads(before[4])
+
+
+@contextlib.contextmanager
+def _bfloat16_products() -> Iterator[None]:
+    """Let oneDNN round the factors of float32 convolutions and matrix products to bfloat16; sums stay float32."""
+    mkldnn: Any = torch.backends.mkldnn
+    before, product = mkldnn.conv.fp32_precision, torch.get_float32_matmul_precision()
+    mkldnn.conv.fp32_precision = "bf16"
+    torch.set_float32_matmul_precision("medium")  # by this name, or reading it back raises
+    try:
+        yield
+    finally:
+        mkldnn.conv.fp32_precision = before
+        torch.set_float32_matmul_precision(product)
 
 
 def compute_threads() -> int:
@@ -190,5 +244,7 @@ def _best_precision(device: torch.device, depthwise: bool) -> ResolvedPrecision:
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
     if device.type == "cpu":
         # Without AMX tiles bfloat16 is slower than float32 (pytorch#118499).
-        return "bfloat16" if torch.cpu.get_capabilities().get("amx_bf16") and not depthwise else "float32"
+        if not torch.cpu.get_capabilities().get("amx_bf16"):
+            return "float32"
+        return "bfloat16_dense" if depthwise else "bfloat16"
     return "float32"

@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -8,7 +9,16 @@ from torch import Tensor
 from cnnstudio.core.config import ComputeConfig, Config, Precision
 from cnnstudio.core.errors import InputError
 from cnnstudio.engine.averaging import Average
-from cnnstudio.engine.device import Compute, arithmetic, compute_threads, devices, free_memory, physical_cores, resolve
+from cnnstudio.engine.device import (
+    Compute,
+    ResolvedPrecision,
+    arithmetic,
+    compute_threads,
+    devices,
+    free_memory,
+    physical_cores,
+    resolve,
+)
 from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.losses import losses
 from cnnstudio.engine.metrics import Running
@@ -38,13 +48,42 @@ def test_float16_is_for_gpus() -> None:
 
 @pytest.mark.parametrize(
     ("capable", "depthwise", "expected"),
-    [(True, False, "bfloat16"), (True, True, "float32"), (False, False, "float32")],
+    [(True, False, "bfloat16"), (True, True, "bfloat16_dense"), (False, False, "float32"), (False, True, "float32")],
 )
 def test_auto_uses_bfloat16_only_where_the_cpu_is_made_for_it(
     monkeypatch: pytest.MonkeyPatch, capable: bool, depthwise: bool, expected: Precision
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": capable})
     assert resolve(ComputeConfig(device="cpu"), depthwise=depthwise).precision == expected
+
+
+@pytest.mark.parametrize(("instructions", "there"), [("avx512_bf16", True), ("bf16", True), ("avx2", False)])
+def test_products_in_bfloat16_need_instructions_for_them(
+    monkeypatch: pytest.MonkeyPatch, instructions: str, there: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {instructions: True})
+    wish = ComputeConfig(device="cpu", precision="bfloat16_products")
+    if there:
+        assert resolve(wish).label == "CPU · fp32, bf16 products"
+    else:
+        with pytest.raises(InputError, match=r"bfloat16_products is for CPUs .*compute\.precision.*auto or float32"):
+            resolve(wish)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype", "halves"),
+    [
+        ("float32", torch.float32, False),
+        ("bfloat16", torch.bfloat16, True),
+        ("bfloat16_dense", torch.bfloat16, False),
+        ("bfloat16_products", torch.float32, False),
+    ],
+)
+def test_what_passes_between_layers(precision: ResolvedPrecision, dtype: torch.dtype, halves: bool) -> None:
+    compute = Compute(torch.device("cpu"), "a CPU", precision, torch.channels_last)
+    with compute.autocast():
+        answer = torch.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3))
+    assert (answer.dtype, compute.halves) == (dtype, halves)
 
 
 def test_images_are_scaled_and_normalised_in_the_chosen_layout() -> None:
@@ -73,6 +112,17 @@ def test_the_switches_of_a_run_are_put_back() -> None:
         assert torch.get_num_threads() == compute_threads()
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.deterministic
+
+
+def test_products_in_bfloat16_are_a_switch_of_the_process_that_is_put_back() -> None:
+    mkldnn: Any = torch.backends.mkldnn
+    before = mkldnn.conv.fp32_precision
+    with arithmetic(deterministic=False), arithmetic(deterministic=False, precision="bfloat16_products"):
+        assert (mkldnn.conv.fp32_precision, mkldnn.matmul.fp32_precision) == ("bf16", "bf16")
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert mkldnn.conv.fp32_precision == before != "bf16"
+    assert mkldnn.matmul.fp32_precision != "bf16"
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_batch_reaches_a_gpu_without_a_gpu() -> None:
@@ -162,7 +212,7 @@ def test_a_training_step_stays_on_a_gpu_without_a_gpu(arch: str, monkeypatch: py
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "bfloat16_dense"])
 @pytest.mark.parametrize("arch", [each.name for each in cards()])
 def test_a_training_step_on_a_gpu(arch: str, precision: Precision) -> None:
     compute = resolve(ComputeConfig(device="cuda", precision=precision))
