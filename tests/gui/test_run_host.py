@@ -2,6 +2,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PySide6.QtCore import QThread
 from pytestqt.qtbot import QtBot
@@ -10,8 +11,9 @@ from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.core.events import Event, FeatureMaps, Phase, RunEnded, StepEnded
-from cnnstudio.gui.thread_host import ThreadHost
+from cnnstudio.gui.run_host import RunHost
 from tests.gui.events import ended, epoch, maps, started, step
+from tests.runtime.children import acting
 
 Training = Callable[[Config, Callable[[Event], None], Control], None]
 
@@ -19,7 +21,7 @@ Training = Callable[[Config, Callable[[Event], None], Control], None]
 class Listener:
     """Notes what a host tells, and on which thread."""
 
-    def __init__(self, host: ThreadHost) -> None:
+    def __init__(self, host: RunHost) -> None:
         self.events: list[Event] = []
         self.story: list[str] = []
         self.threads: set[QThread] = set()
@@ -38,19 +40,19 @@ class Listener:
 
 
 @pytest.fixture
-def host(qtbot: QtBot) -> Iterator[ThreadHost]:
-    host = ThreadHost()
+def host(qtbot: QtBot) -> Iterator[RunHost]:
+    host = RunHost()
     yield host
     host.close()
 
 
 @pytest.fixture
-def listener(host: ThreadHost) -> Listener:
+def listener(host: RunHost) -> Listener:
     return Listener(host)
 
 
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch, host: ThreadHost) -> Callable[[Training], None]:
+def play(monkeypatch: pytest.MonkeyPatch, host: RunHost) -> Callable[[Training], None]:
     """Return a function that starts a run which does what it is told instead of training."""
 
     def start(training: Training) -> None:
@@ -76,7 +78,7 @@ def until_stopped(sink: Callable[[Event], None], control: Control) -> None:
 
 
 def test_events_arrive_in_order_on_the_gui_thread_and_the_end_after_all_of_them(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     workers: list[QThread] = []
 
@@ -104,7 +106,7 @@ def test_events_arrive_in_order_on_the_gui_thread_and_the_end_after_all_of_them(
 
 
 def test_of_pictures_only_the_latest_arrives(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     def training(_config: Config, sink: Callable[[Event], None], _control: Control) -> None:
         for channels in range(1, 200):
@@ -113,8 +115,8 @@ def test_of_pictures_only_the_latest_arrives(
 
     with qtbot.waitSignal(host.ended, timeout=10_000):
         play(training)
-        assert host._thread is not None
-        host._thread.wait()  # all is there before the GUI thread looks
+        while host._host.active:
+            threading.Event().wait(0.002)  # all is there before the GUI thread looks
     pictures = [event for event in listener.events if isinstance(event, FeatureMaps)]
     assert [picture.shape[0] for picture in pictures] == [199]
 
@@ -131,7 +133,7 @@ def test_of_pictures_only_the_latest_arrives(
 )
 def test_whatever_goes_wrong_becomes_the_closing_event(
     qtbot: QtBot,
-    host: ThreadHost,
+    host: RunHost,
     listener: Listener,
     play: Callable[[Training], None],
     error: Exception,
@@ -148,7 +150,7 @@ def test_whatever_goes_wrong_becomes_the_closing_event(
 
 
 def test_a_pause_is_told_once_the_run_rests_and_what_came_before_is_told_first(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     play(lambda _config, sink, control: until_stopped(sink, control))
     qtbot.waitUntil(lambda: bool(listener.events))
@@ -163,7 +165,7 @@ def test_a_pause_is_told_once_the_run_rests_and_what_came_before_is_told_first(
 
 
 def test_closing_stops_the_run_and_waits_for_its_end(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     play(lambda _config, sink, control: until_stopped(sink, control))
     qtbot.waitUntil(lambda: bool(listener.events))
@@ -176,7 +178,7 @@ def test_closing_stops_the_run_and_waits_for_its_end(
 
 
 def test_closing_wakes_a_paused_run(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     play(lambda _config, sink, control: until_stopped(sink, control))
     with qtbot.waitSignal(host.held, timeout=10_000):
@@ -186,7 +188,7 @@ def test_closing_wakes_a_paused_run(
 
 
 def test_a_second_run_starts_afresh(
-    qtbot: QtBot, host: ThreadHost, listener: Listener, play: Callable[[Training], None]
+    qtbot: QtBot, host: RunHost, listener: Listener, play: Callable[[Training], None]
 ) -> None:
     play(lambda _config, sink, control: until_stopped(sink, control))
     first = host.control
@@ -201,7 +203,7 @@ def test_a_second_run_starts_afresh(
 
 
 def test_a_run_knows_from_its_start_what_is_watched(
-    qtbot: QtBot, host: ThreadHost, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, host: RunHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[Config, Watch, Path]] = []
 
@@ -214,3 +216,28 @@ def test_a_run_knows_from_its_start_what_is_watched(
     with qtbot.waitSignal(host.ended, timeout=10_000):
         host.start(config, Path("/runs/7"), watch)
     assert seen == [(config, watch, Path("/runs/7"))]
+
+
+def test_a_run_in_a_process_of_its_own_is_steered_and_closed_alike(
+    qtbot: QtBot, host: RunHost, listener: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    command = acting("until_stopped(sink, control)")
+    monkeypatch.setattr("cnnstudio.runtime.process_host._command", lambda: command)
+    host.start(Config().replace("compute.isolated", True), tmp_path / "run", Watch())
+    qtbot.waitUntil(lambda: any(isinstance(event, StepEnded) for event in listener.events), timeout=30_000)
+    assert len(psutil.Process().children()) == 1
+    with qtbot.waitSignal(host.held, timeout=10_000):
+        host.control.pause()
+    count = len(listener.events)
+    qtbot.wait(100)
+    assert len(listener.events) == count
+    host.control.resume()
+    qtbot.waitUntil(lambda: len(listener.events) > count)
+    host.close()
+    assert not host.active
+    assert psutil.Process().children() == []
+    steps = [event.step for event in listener.events if isinstance(event, StepEnded)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert [event.reason for event in listener.events if isinstance(event, RunEnded)] == ["stopped"]
+    assert listener.threads == {QThread.currentThread()}
+    assert listener.story[-1] == "ended"
