@@ -3,8 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -17,30 +16,17 @@ from cnnstudio.core.events import Phase, Warned
 from cnnstudio.data.augment import Augmentation
 from cnnstudio.data.row_store import RowStore, key_of, open_store
 from cnnstudio.engine.feed import FeatureFeed, Feed, PixelFeed
+from cnnstudio.engine.forms import COMPARED, FORMS, Runner, fastest, folded
 from cnnstudio.engine.prepare import Prepared
-from cnnstudio.models.split import Lower, Parts, split_network
+from cnnstudio.engine.telling import Telling
+from cnnstudio.models.split import Parts, split_network
 
 _BATCH: Final = 64
 _VIEWS: Final = 4  # of each training image where they are shifted and mirrored; as many passes as a run of four epochs
 _MEMORY: Final = 0.25  # of what is free, for features
-_COMPARED: Final = 4  # images on which a form of the frozen part has to answer as the network itself
-_LIKE: Final = 0.999  # cosine of their features, at least
 _TICK: Final = 0.1  # seconds between two reports of progress
 _LARGEST_KEPT: Final = 2 * 2**30  # bytes on disk; features of an early boundary are sooner computed than read
 _FORMAT: Final = "1"  # of the stored features; another one leaves the old ones alone
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """Whom to tell what is being done, and whom to ask whether to go on.
-
-    Attributes:
-        report: Takes phases and warnings.
-        check: Raises to give up.
-    """
-
-    report: Callable[[Phase | Warned], None]
-    check: Callable[[], None]
 
 
 def make_feed(prepared: Prepared, telling: Telling, *, epochs: int) -> Feed:
@@ -70,10 +56,18 @@ class _Frozen:
         self._parts = parts
         self._telling = telling
         self._pixels = torch.from_numpy(prepared.store.pixels)
-        self._lower = self._checked_form()
+        images = prepared.compute.images(self._pixels[:COMPARED], prepared.mean, prepared.std)
+        self._subject = folded(
+            prepared.network,
+            parts.boundary,
+            images,
+            compute=prepared.compute,
+            telling=telling,
+            what="the frozen part",
+        )
 
     def feed(self, epochs: int) -> Feed:
-        shape = tuple(self._compute(self._lower, self._pixels[:1])[0].shape)
+        shape = tuple(self._compute(self._runner(1), self._pixels[:1])[0].shape)
         views = self._affordable(shape, min(_VIEWS, epochs) if self._prepared.config.data.augment else 1)
         if not views:
             return PixelFeed(self._prepared)
@@ -91,22 +85,11 @@ class _Frozen:
             seed=self._prepared.config.train.seed,
         )
 
-    def _checked_form(self) -> Lower:
-        """Return the frozen part in its fastest form, if that answers as the network itself does."""
-        prepared = self._prepared
-        plain, folded = (Lower(prepared.network, self._parts.boundary, folded=each) for each in (False, True))
-        for form in (plain, folded):
-            prepared.compute.place(form)
-        pixels = self._pixels[:_COMPARED]
-        with torch.inference_mode():
-            images = prepared.compute.images(pixels, prepared.mean, prepared.std)
-            expected = plain(images).float().flatten(1)
-        likeness = torch.cosine_similarity(self._compute(folded, pixels).float().flatten(1), expected).min()
-        if likeness >= _LIKE:
-            return folded
-        text = f"the frozen part runs without folded BatchNorm: folded, it would answer otherwise ({likeness:.4f})"
-        self._telling.report(Warned(text=text))
-        return plain
+    def _runner(self, count: int) -> Runner:
+        """Return what computes features; the clock has no say in runs that are to repeat bit by bit."""
+        compute = self._prepared.compute
+        forms = () if self._prepared.config.compute.deterministic else FORMS
+        return fastest(self._subject, count=count, compute=compute, telling=self._telling, forms=forms)
 
     def _affordable(self, shape: tuple[int, ...], views: int) -> int:
         """Return how many views there is room for, and say so where there is none for a single one."""
@@ -137,22 +120,24 @@ class _Frozen:
         if store is not None:
             features[there] = store.read(known[there])
         missing = np.flatnonzero(~there)
-        for batch in self._batches(missing):
+        runner = self._runner(len(missing))
+        for batch in self._batches(missing, runner):
             pixels = self._seen(contents, [wanted[row] for row in batch])
-            features[batch] = self._compute(self._lower, pixels).to(torch.float16).cpu().numpy()
+            features[batch] = self._compute(runner, pixels).to(torch.float16).cpu().numpy()
             if store is not None:
                 with contextlib.suppress(OSError):  # a full disk costs the next run its head start, not this one
                     store.append([keys[row] for row in batch], features[batch])
         return torch.from_numpy(features)
 
-    def _batches(self, missing: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    def _batches(self, missing: NDArray[np.intp], runner: Runner) -> Iterator[NDArray[np.intp]]:
         """Yield the rows to compute in batches, and tell how far they are."""
         told = -math.inf
         for start in range(0, len(missing), _BATCH):
             self._telling.check()
             if time.monotonic() - told >= _TICK:
                 told = time.monotonic()
-                text = f"Running the frozen part, {start:,} of {len(missing):,} images and views"
+                how = f" ({runner.title})" if runner.title else ""
+                text = f"Running the frozen part{how}, {start:,} of {len(missing):,} images and views"
                 self._telling.report(Phase(text=text, done=start / len(missing)))
             yield missing[start : start + _BATCH]
 
@@ -164,12 +149,9 @@ class _Frozen:
         augment = Augmentation.decided_by(drawn, self._pixels.shape[1], plain=plain)
         return augment(self._pixels[images], torch.arange(len(rows)))
 
-    @torch.inference_mode()
-    def _compute(self, lower: Lower, pixels: Tensor) -> Tensor:
+    def _compute(self, runner: Runner, pixels: Tensor) -> Tensor:
         prepared = self._prepared
-        with prepared.compute.autocast():
-            features: Tensor = lower(prepared.compute.images(pixels, prepared.mean, prepared.std))
-        return features.contiguous()
+        return runner(prepared.compute.images(pixels, prepared.mean, prepared.std)).contiguous()
 
     @contextlib.contextmanager
     def _store(self, shape: tuple[int, ...], count: int) -> Iterator[RowStore | None]:
@@ -189,7 +171,11 @@ class _Frozen:
                 store.commit()
 
     def _about(self) -> str:
-        """Return everything that decides what a feature is, but for the image and its view."""
+        """Return everything that decides what a feature is, but for the image and its view.
+
+        The form that computed it is left out: they are alike up to a cosine of 0.999, so one run may take what another
+        form has computed. A resumed run reads the rows that it wrote.
+        """
         config = self._prepared.config
         about = (
             _FORMAT,
@@ -198,7 +184,7 @@ class _Frozen:
             self._parts.boundary,
             self._prepared.compute.precision,
             str((self._prepared.mean.tolist(), self._prepared.std.tolist())),
-            _fingerprint(self._lower).hex(),
+            _fingerprint(self._subject.lower).hex(),
         )
         return "\n".join(about)
 
