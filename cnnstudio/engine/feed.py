@@ -4,9 +4,12 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from cnnstudio.data.augment import Augmentation
 from cnnstudio.engine.prepare import Prepared
+from cnnstudio.engine.progressive import side_of
+from cnnstudio.models.summary import minimum_size
 
 
 class Feed(Protocol):
@@ -18,8 +21,8 @@ class Feed(Protocol):
 
     module: nn.Module
 
-    def begin(self, epoch: int) -> None:
-        """Prepare for the training batches of an epoch."""
+    def begin(self, epoch: int) -> str:
+        """Prepare for the training batches of an epoch; return what is special about them, empty for nothing."""
 
     def training(self, indices: Tensor) -> Tensor:
         """Return the inputs of a training batch on the device; `indices` (B,) are numbers of images."""
@@ -29,7 +32,7 @@ class Feed(Protocol):
 
 
 class PixelFeed:
-    """Images, shifted and mirrored at random for training.
+    """Images, shifted and mirrored at random for training, and small in early epochs where that is wanted.
 
     Attributes:
         module: The whole network.
@@ -40,18 +43,27 @@ class PixelFeed:
         self._prepared = prepared
         self._pixels = torch.from_numpy(prepared.store.pixels)
         self._augment: Augmentation | None = None
+        self._side = self._pixels.shape[1]
+        self._minimum = minimum_size(prepared.network) if prepared.config.train.progressive else self._side
 
-    def begin(self, epoch: int) -> None:
-        """Draw the shifts and mirrors of an epoch."""
-        config = self._prepared.config
-        if config.data.augment:
-            count, side = self._pixels.shape[:2]
-            self._augment = Augmentation(count, side, seed=config.train.seed, epoch=epoch)
+    def begin(self, epoch: int) -> str:
+        """Draw the shifts and mirrors of an epoch, and choose the size of its images."""
+        train, (count, full) = self._prepared.config.train, self._pixels.shape[:2]
+        if self._prepared.config.data.augment:
+            self._augment = Augmentation(count, full, seed=train.seed, epoch=epoch)
+        if not train.progressive:
+            return ""
+        self._side = side_of(epoch, epochs=train.epochs, full=full, minimum=self._minimum)
+        return f"at {self._side} of {full} pixels" if self._side < full else "at full size"
 
     def training(self, indices: Tensor) -> Tensor:
-        """Return images (B, 3, S, S)."""
+        """Return images (B, 3, S, S), where S is the side of this epoch."""
         pixels = self._pixels[indices]
-        return self._normalised(pixels if self._augment is None else self._augment(pixels, indices))
+        images = self._normalised(pixels if self._augment is None else self._augment(pixels, indices))
+        if self._side == images.shape[-1]:
+            return images
+        small = functional.interpolate(images, size=(self._side, self._side), mode="bilinear", antialias=True)
+        return small.contiguous(memory_format=self._prepared.compute.memory_format)
 
     def validating(self, indices: Tensor) -> Tensor:
         """Return images (B, 3, S, S) as they are."""
@@ -84,12 +96,13 @@ class FeatureFeed:
         self._device, self._seed = device, seed
         self._chosen = rows[0]
 
-    def begin(self, epoch: int) -> None:
+    def begin(self, epoch: int) -> str:
         """Draw a view of each image."""
         views, images = self._rows.shape
         generator = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
         chosen = torch.randint(views, (images,), generator=generator)
         self._chosen = self._rows[chosen, torch.arange(images)]
+        return ""
 
     def training(self, indices: Tensor) -> Tensor:
         """Return features (B, *shape) float32 of the views of this epoch."""
