@@ -3,17 +3,22 @@
 import argparse
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import cnnstudio
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.control import Control
-from cnnstudio.core.errors import InputError
+from cnnstudio.core.errors import InputError, StopRun
+
+if TYPE_CHECKING:  # numpy comes with it
+    from cnnstudio.core.events import Event, RunEnded
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -27,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)
     except InputError as error:
-        print(f"cnnstudio: {error.one_line()}", file=sys.stderr)
+        if os.environ.get("LOCAL_RANK", "0") == "0":  # under torchrun all processes of a machine say the same
+            print(f"cnnstudio: {error.one_line()}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("cnnstudio: interrupted", file=sys.stderr)
@@ -52,35 +58,75 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _carry_out(options: argparse.Namespace, config: Config, out: Path, *, resume: bool) -> int:
-    from cnnstudio.engine.trainer import train
+    from cnnstudio.engine.dist import World
     from cnnstudio.runtime.sinks import JsonSink, terminal_sink
 
-    control = Control()
-    with _stop_on_ctrl_c(control):
-        if options.json:
-            ended = train(config, JsonSink(sys.stdout), control, out=out, resume=resume)
+    world = World.of_environment()
+    carry_out: Callable[[Callable[[Event], None]], RunEnded]
+    control: Control
+    if config.compute.isolated and not world.launch:  # torchrun's are processes of their own already
+        from cnnstudio.runtime.process_host import RemoteControl, train_isolated
+
+        control = remote = RemoteControl()
+        carry_out = partial(train_isolated, config, control=remote, out=out, resume=resume)
+    else:
+        from cnnstudio.engine.trainer import train
+
+        control = Control()
+        carry_out = partial(train, config, control=control, out=out, resume=resume)
+    with _stop_on_ctrl_c(control, aloud=world.leads):
+        if not world.leads:
+            ended = carry_out(lambda _event: None)
+        elif options.json:
+            ended = carry_out(JsonSink(sys.stdout))
         else:
             with terminal_sink() as sink:
-                ended = train(config, sink, control, out=out, resume=resume)
-    if ended.reason == "stopped":
+                ended = carry_out(sink)
+    if ended.reason == "stopped" and not world.launch:  # torchrun starts anew what does not exit with 0
         return INTERRUPTED
-    return DONE if ended.reason == "finished" else FAILED
+    return FAILED if ended.reason == "failed" else DONE
+
+
+def _find_lr(options: argparse.Namespace) -> int:
+    from cnnstudio.engine.lr_finder import search
+    from cnnstudio.runtime.sinks import terminal_sink
+
+    control = Control()
+    try:
+        with _stop_on_ctrl_c(control, aloud=True), terminal_sink() as sink:
+            curve = search(_config(options), sink, control)
+    except StopRun:
+        return INTERRUPTED
+    tried = tuple(zip(curve.rates, curve.losses, strict=True))
+    if options.json:
+        for rate, loss in tried:
+            _line({"rate": rate, "loss": loss})
+        _line({"steady": curve.steady, "limit": curve.limit, "suggestion": curve.suggestion})
+        return DONE
+    _table(("rate", "loss"), [(f"{rate:.2g}", f"{loss:.3f}") for rate, loss in tried])
+    if curve.suggestion is None:
+        print("The loss falls at no learning rate, so there is none to suggest.")
+    else:
+        print(f"Suggested: --set train.lr={curve.suggestion:.2g}")
+    return DONE
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from cnnstudio.data.images import UnreadableImageError
+    from cnnstudio.core.events import Phase, SetAside, Warned
     from cnnstudio.engine.evaluate import load_model
+    from cnnstudio.engine.telling import Telling
+
+    def report(event: Phase | Warned) -> None:
+        print(f"cnnstudio: {event.text}", file=sys.stderr)
 
     model = load_model(options.run_folder, device=options.device)
     code = DONE
-    for path in options.images:
-        try:
-            prediction = model.predict(path)
-        except UnreadableImageError as error:
-            print(f"cnnstudio: {error} [{path}]: choose another image", file=sys.stderr)
+    for answer in model.predict_all(options.images, Telling(report, lambda: None)):
+        if isinstance(answer, SetAside):
+            print(f"cnnstudio: {answer.reason} [{answer.path}]: choose another image", file=sys.stderr)
             code = BAD_INPUT
             continue
-        top = prediction.top(options.top)
+        path, top = answer.image, answer.top(options.top)
         if options.json:
             _line({"path": str(path), "top": [{"class": name, "probability": share} for name, share in top]})
         else:
@@ -191,6 +237,7 @@ def _doctor(options: argparse.Namespace) -> int:
 COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "train": (_train, "train a network on a folder of images"),
     "resume": (_resume, "go on with a run that was stopped or broke off"),
+    "find-lr": (_find_lr, "try learning rates on a copy of the network of a run"),
     "predict": (_predict, "ask a trained network about images"),
     "scan": (_scan, "count the classes of a folder and name what cannot be read"),
     "sample": (_sample, "write a sample data set"),
@@ -198,6 +245,19 @@ COMMANDS: Final[dict[str, tuple[Callable[[argparse.Namespace], int], str]]] = {
     "describe": (_describe, "list the layers of a network"),
     "doctor": (_doctor, "examine this installation"),
 }
+
+
+_MANY: Final = """\
+On several GPUs, or several machines, the same command runs under torchrun:
+
+  torchrun --nproc-per-node 4 -m cnnstudio train --data DIR --out RUN
+  torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d --rdzv-endpoint HOST:29500 --rdzv-id NAME \\
+      --max-restarts 3 -m cnnstudio train --data DIR --out RUN
+
+data.batch_size is that of all processes together. The first process writes the run folder and prints; each needs to
+see the images. With --max-restarts the run goes on from its latest checkpoint after a process has died, and with the
+same --rdzv-id also where the command is started again.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -220,14 +280,18 @@ def _parser() -> argparse.ArgumentParser:
         made[name].set_defaults(run=run)
         made[name].add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     commands.add_parser("gui", help="open the window: gui [PATH] [--start] [--screenshot PNG] [--quit-after SECONDS]")
-    for name in ("train", "describe"):
+    for name in ("train", "find-lr", "describe"):
         made[name].add_argument("config", nargs="?", type=Path, metavar="CONFIG.toml", help="settings to start from")
-    for name in ("train", "describe", "scan"):
+    for name in ("train", "find-lr", "describe", "scan"):
         made[name].add_argument(
             "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="change one setting"
         )
-    made["train"].add_argument("--data", metavar="DIR", help="the image folder: one folder for each class")
+    for name in ("train", "find-lr"):
+        made[name].add_argument("--data", metavar="DIR", help="the image folder: one folder for each class")
     made["train"].add_argument("--out", type=Path, required=True, metavar="RUN", help="the run folder to make")
+    for name in ("train", "resume"):
+        made[name].epilog = _MANY
+        made[name].formatter_class = argparse.RawDescriptionHelpFormatter
     made["describe"].add_argument("--classes", type=_positive, default=1000, help="number of classes (default: 1000)")
     made["scan"].add_argument("data", metavar="DIR")
     for name in ("resume", "predict"):
@@ -257,14 +321,19 @@ def _config(options: argparse.Namespace) -> Config:
 
 
 @contextlib.contextmanager
-def _stop_on_ctrl_c(control: Control) -> Iterator[None]:
-    """Let the first Ctrl-C stop the run after its present step; a second one interrupts at once."""
+def _stop_on_ctrl_c(control: Control, *, aloud: bool) -> Iterator[None]:
+    """Let the first Ctrl-C stop the run after its present step; a second one interrupts at once.
+
+    SIGTERM, with which systems and schedulers end a program, does the same and leaves the same exit code: what counts
+    is that the run has kept its state.
+    """
 
     def stop(_signal: int, _frame: Any) -> None:
         if control.stopping:
             raise KeyboardInterrupt
         control.stop()
-        print("Stopping after this step … (Ctrl-C again to interrupt at once)", file=sys.stderr)
+        if aloud:
+            print("Stopping after this step … (Ctrl-C again to interrupt at once)", file=sys.stderr)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -18,6 +18,7 @@ from cnnstudio.core.config import load_config
 from cnnstudio.core.serial import from_line
 from cnnstudio.engine.checkpoint import versions
 from cnnstudio.models.registry import build, card
+from tests.runtime.children import acting
 
 QUICK = ("data.image_size=32", "data.batch_size=8", "data.augment=false", "train.epochs=1", "train.lr=0.003")
 
@@ -51,7 +52,13 @@ def test_train_prints_events_and_nothing_else(
     assert cli.main(arguments) == 0
     captured = capsys.readouterr()
     names = [from_line(line).event for line in captured.out.splitlines()]
-    assert [name for name in names if name != "phase"] == ["run_started", "step", "step", "epoch", "run_ended"]
+    assert [name for name in names if name not in {"phase", "pulse"}] == [
+        "run_started",
+        "step",
+        "step",
+        "epoch",
+        "run_ended",
+    ]
     assert captured.err == ""
 
 
@@ -273,3 +280,33 @@ def test_the_version_and_the_help_need_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("False\n")
+
+
+@pytest.mark.parametrize(
+    ("training", "code", "said"),
+    [
+        ('sink(step(1)); sink(ended("finished"))', 0, ["step", "run_ended"]),
+        ("sink(step(1)); os.kill(os.getpid(), signal.SIGTERM); until_stopped(sink, control)", 130, None),
+        ("os._exit(3)", 1, ["run_ended"]),
+        ('raise InputError("no such folder", where="/birds", remedy="check the path")', 2, []),
+    ],
+)
+def test_a_process_of_its_own_ends_with_the_same_codes(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    training: str,
+    code: int,
+    said: list[str] | None,
+) -> None:
+    command = acting(training)
+    monkeypatch.setattr("cnnstudio.runtime.process_host._command", lambda: command)
+    arguments = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--json"]
+    assert cli.main([*arguments, "--set=compute.isolated=true"]) == code
+    out, err = capsys.readouterr()
+    events = [line["event"] for line in json_lines(out) if line["event"] != "phase"]
+    if said is None:
+        assert events[-1] == "run_ended"
+    else:
+        assert events == said
+    assert err == ("cnnstudio: no such folder [/birds]: check the path\n" if code == 2 else "")

@@ -18,7 +18,7 @@ TransferMode = Literal["scratch", "freeze", "finetune", "freeze_then_finetune"]
 Optimizer = Literal["adamw", "sgd"]
 Schedule = Literal["onecycle", "cosine", "constant"]
 Mix = Literal["none", "mixup", "cutmix"]
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "bfloat16", "bfloat16_dense", "bfloat16_products", "float16"]
 MemoryFormat = Literal["auto", "contiguous", "channels_last"]
 
 
@@ -123,6 +123,7 @@ class TrainConfig(_Section):
         label_smoothing: Share of the target spread over all classes (Szegedy et al., 2016).
         mix: Whether images are mixed in pairs, with their labels: blended by `mixup` (Zhang et al., 2018), or a box of
             one put into the other by `cutmix` (Yun et al., 2019).
+        progressive: Whether images are small first and grow to full size over two thirds of the epochs.
         ema: Decay of the exponential moving average of the weights, which is validated and kept instead of the
             weights of a single step, such as 0.999; 0 for none.
         seed: Decides split, initial weights, order and augmentation.
@@ -135,6 +136,7 @@ class TrainConfig(_Section):
     patience: Annotated[int, Field(ge=0, le=100_000)] = 0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     mix: Mix = "none"
+    progressive: bool = False
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
@@ -144,15 +146,21 @@ class ComputeConfig(_Section):
 
     Attributes:
         device: `auto`, or a torch device such as `cpu`, `cuda`, `cuda:1`, `mps`, `xpu`.
-        precision: Arithmetic of the convolutions; weights stay float32.
-        memory_format: Layout of images and weights.
+        precision: Arithmetic of the convolutions; weights stay float32. `bfloat16` and `float16` hold what passes
+            between layers in 16 bits as well; `bfloat16_dense` does so but for depthwise convolutions, which stay in
+            float32; `bfloat16_products` holds everything in float32 and only multiplies in bfloat16 (CPUs only).
+            `auto` is what a few steps show to be fastest, where the run is long enough to gain by it.
+        memory_format: Layout of images and weights; `auto` is tried out like the precision.
         deterministic: Use deterministic algorithms only (slower, repeatable on the same machine).
+        isolated: Train in a process of its own, so that a crash there, such as of a driver, spares the window; the
+            weights are the same.
     """
 
     device: str = "auto"
     precision: Precision = "auto"
     memory_format: MemoryFormat = "auto"
     deterministic: bool = False
+    isolated: bool = False
 
 
 class Config(_Section):

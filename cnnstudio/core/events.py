@@ -36,6 +36,22 @@ class SetAside(BaseModel):
     reason: str
 
 
+class Tried(BaseModel):
+    """An arithmetic in which some steps were taken before the run, to see how fast they are.
+
+    Attributes:
+        precision: As in `compute.precision`.
+        memory_format: As in `compute.memory_format`.
+        images_per_second: In its fastest step.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    precision: str
+    memory_format: str
+    images_per_second: float
+
+
 class RunStarted(_Scalar):
     """The run knows its data, its network and its device.
 
@@ -44,6 +60,10 @@ class RunStarted(_Scalar):
         config: The configuration with every `auto` resolved.
         device: What computes, in words: `CPU · float32`.
         precision: The arithmetic really used.
+        tuned: What was tried before it was chosen, now or in an earlier run, the fastest first.
+        tuning: How it was chosen, in a sentence.
+        deterministic_cost: Time of a deterministic step as a multiple of an ordinary one's; None where it was not
+            measured.
         classes: Class names in the order of the logits.
         train_images: Number of training images.
         val_images: Number of validation images.
@@ -58,6 +78,8 @@ class RunStarted(_Scalar):
         weights_skipped: Keys that the network had no use for, such as those of the replaced last layer.
         resumed_step: Optimizer steps that an earlier process has done; steps beyond it that the log holds are done
             again.
+        val_counts: Number of validation images of each class; empty where it is not known.
+        val_twins: Validation images that are, pixel by pixel, training images too.
     """
 
     event: Literal["run_started"] = "run_started"
@@ -65,6 +87,9 @@ class RunStarted(_Scalar):
     config: Config
     device: str
     precision: str
+    tuned: tuple[Tried, ...] = ()
+    tuning: str = ""
+    deterministic_cost: float | None = None
     classes: tuple[str, ...]
     train_images: int
     val_images: int
@@ -78,6 +103,8 @@ class RunStarted(_Scalar):
     weights_missing: tuple[str, ...] = ()
     weights_skipped: tuple[str, ...] = ()
     resumed_step: int = 0
+    val_counts: tuple[int, ...] = ()
+    val_twins: int = 0
 
 
 class Phase(_Scalar):
@@ -104,6 +131,8 @@ class StepEnded(_Scalar):
         lr: Learning rate of the head.
         images_per_second: Over the same steps.
         aux_losses: Mean training loss of each auxiliary head over the same steps, by its path.
+        gradient_norm: Euclidean norm of the gradients of all that learns in this step; None where it is not known.
+        phase: What learns, in words: `head only`, `all layers`.
     """
 
     event: Literal["step"] = "step"
@@ -114,6 +143,44 @@ class StepEnded(_Scalar):
     lr: float
     images_per_second: float
     aux_losses: dict[str, float] = {}
+    gradient_norm: float | None = None
+    phase: str = ""
+
+
+class LayerPulse(BaseModel):
+    """How a layer with weights learns in one step; all norms are Euclidean.
+
+    Attributes:
+        path: Of the layer.
+        gradient: Norm of the gradient of its weights.
+        weight: Norm of its weights before the step.
+        update: Norm of what the step changes them by, as a share of `weight`.
+        dead: Share of the channels behind its ReLU, or the like, that were zero for all images of the batch; None where
+            there is none behind it.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    path: str
+    gradient: float
+    weight: float
+    update: float
+    dead: float | None = None
+
+
+class Pulse(_Scalar):
+    """How all layers learn in one step; measured now and then, as it costs time.
+
+    Attributes:
+        step: Steps since the start of the run, this one included.
+        epoch: Position in epochs, fractional.
+        layers: Convolutions and linear layers that learn, those of auxiliary heads too, in the order of computation.
+    """
+
+    event: Literal["pulse"] = "pulse"
+    step: int
+    epoch: float
+    layers: tuple[LayerPulse, ...]
 
 
 class EpochEnded(_Scalar):
@@ -128,6 +195,7 @@ class EpochEnded(_Scalar):
         images_per_second: Training images a second, without validation.
         seconds: Duration of the epoch with validation, without pauses.
         best: Whether no earlier epoch had a higher `val_accuracy`.
+        predicted: For how many validation images each class was the answer; empty where it is not known.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -139,6 +207,7 @@ class EpochEnded(_Scalar):
     images_per_second: float
     seconds: float
     best: bool
+    predicted: tuple[int, ...] = ()
 
 
 class Warned(_Scalar):
@@ -176,7 +245,7 @@ class RunEnded(_Scalar):
 
 
 Scalar = Annotated[
-    RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded,
+    RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded,
     Field(discriminator="event"),
 ]
 
@@ -202,4 +271,4 @@ class FeatureMaps:
     step: int
 
 
-Event = RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded | FeatureMaps
+Event = RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded | FeatureMaps

@@ -38,6 +38,30 @@ def exclusive(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
         _release(file, path)
 
 
+def held(path: Path) -> bool:
+    """Whether somebody holds a lock file now; nothing is made.
+
+    Where the file system knows no locks the file itself tells: who lets go of it removes it.
+    """
+    try:
+        file = path.open("rb")
+    except OSError:
+        return False
+    with file:
+        if sys.platform == "win32":
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+            except PermissionError:
+                return True
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
+
+
 def _taken(path: Path) -> IO[bytes] | None:
     file = path.open("ab")
     if _lock(file) and _is_still(path, file):

@@ -6,14 +6,14 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Phase, RunEnded, RunStarted, Scalar, StepEnded, Warned
+from cnnstudio.core.events import Scalar
 
 FORMAT_VERSION = 1
 
-_ADAPTER: TypeAdapter[RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded] = TypeAdapter(Scalar)
+_ADAPTER: TypeAdapter[Scalar] = TypeAdapter(Scalar)
 
 
-def to_line(event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded) -> str:
+def to_line(event: Scalar) -> str:
     """Return the event as one line of JSON, without the line break.
 
     The line is ASCII: file names may hold bytes that are no Unicode, which UTF-8 could not write.
@@ -21,7 +21,7 @@ def to_line(event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnd
     return json.dumps({"event": event.event, "version": FORMAT_VERSION, **event.model_dump(mode="json")})
 
 
-def from_line(line: str) -> RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded:
+def from_line(line: str) -> Scalar:
     """Read what `to_line` wrote.
 
     Raises:

@@ -68,6 +68,8 @@ def read_catalog(
             pixels[index] = read_image(catalog.images[index].path, side)
         except UnreadableImageError as error:
             return str(error)
+        except Exception as error:  # noqa: BLE001 - one image that a decoder stumbles over must not cost the others
+            return f"cannot be decoded ({type(error).__name__}: {error})"
         return ""
 
     missing = range(len(catalog.images)) if decoded is None else decoded.fill(pixels)

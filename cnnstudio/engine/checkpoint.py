@@ -18,7 +18,7 @@ from torch import nn
 import cnnstudio
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import Phase, Scalar
 from cnnstudio.core.lock import exclusive
 from cnnstudio.core.serial import to_line
 from cnnstudio.engine.resume import LAST, PREVIOUS
@@ -53,7 +53,7 @@ class RunFolder:
             InputError: The folder holds something already, or cannot be written.
         """
         check_free(path)
-        folder = cls(path)
+        folder, there = cls(path), path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             folder._lock()
@@ -63,6 +63,11 @@ class RunFolder:
             folder._open_log()
         except OSError as error:
             folder.close()
+            with contextlib.suppress(OSError):  # a second try shall find the folder as free as this one
+                for name in (CONFIG, CLASSES, VERSIONS, EVENTS):
+                    (path / name).unlink(missing_ok=True)
+                if not there:
+                    path.rmdir()
             raise _not_written(path, error) from None
         return folder
 
@@ -103,7 +108,7 @@ class RunFolder:
         if torn:
             self._events.write("\n")
 
-    def record(self, event: RunStarted | Phase | StepEnded | EpochEnded | Warned | RunEnded) -> None:
+    def record(self, event: Scalar) -> None:
         """Append an event to `events.jsonl`; the phases of a progress bar are not kept."""
         if not isinstance(event, Phase):
             self._events.write(to_line(event) + "\n")
@@ -125,7 +130,8 @@ class RunFolder:
 
     def close(self) -> None:
         """Close the event log, and let others write."""
-        self._held.close()
+        with contextlib.suppress(OSError):  # the log is closed even where the disk has no room for its last lines
+            self._held.close()
 
 
 def check_free(path: Path) -> None:
@@ -184,10 +190,15 @@ def _write(path: Path, fill: Callable[[IO[bytes]], object], *, before: Path | No
         before: Where the old content is kept.
     """
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        fill(file)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with temporary.open("wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except Exception:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # on a full disk it would be in the way
+        raise
     if before is not None and path.exists():
         _rename(path, before)
     _rename(temporary, path)

@@ -61,7 +61,7 @@ def footprint(
         compute: Where and in which arithmetic.
         flow: What passes through it, if that is known.
     """
-    on_cpu, short = compute.device.type == "cpu", compute.precision != "float32"
+    on_cpu, short = compute.device.type == "cpu", compute.halves
     weights = sum(each.numel() for each in (*network.parameters(), *network.buffers()))
     learning = [each for each in network.parameters() if each.requires_grad]
     numbers = sum(each.numel() for each in learning)

@@ -13,6 +13,7 @@ from cnnstudio.engine.prepare import has_depthwise
 from cnnstudio.engine.refusals import no_such_device, no_such_network, refusals, too_few_epochs, too_few_stages
 from cnnstudio.engine.risks import risks
 from cnnstudio.engine.schedule import training_phases
+from cnnstudio.engine.tuning import Tuned, remembered
 from cnnstudio.models import registry
 from cnnstudio.models.create import outline
 from cnnstudio.models.flow import Flow
@@ -27,15 +28,21 @@ class Examined:
     Attributes:
         summary: Its layers, for the smallest legal image where the chosen size is too small; None if there is no such
             network.
-        compute: Where and how it computes; None if what was asked for does not exist here.
+        tuned: Where and how it computes, as an earlier run has found out or else by rule; None if what was asked for
+            does not exist here.
         no_compute: Why that is so, and what to do; empty unless it is.
         findings: What is wrong, risky or worth knowing, the worst first.
     """
 
     summary: Summary | None
-    compute: Compute | None
+    tuned: Tuned | None
     no_compute: str
     findings: tuple[Finding, ...]
+
+    @property
+    def compute(self) -> Compute | None:
+        """Where and how it computes."""
+        return self.tuned.compute if self.tuned else None
 
 
 def examine(config: Config, counts: Sequence[ClassCount] = ()) -> Examined:
@@ -51,14 +58,15 @@ def examine(config: Config, counts: Sequence[ClassCount] = ()) -> Examined:
     except InputError:
         found.append(too_few_epochs())
     network = _network(config, len(counts) or IMAGENET_CLASSES, found)
-    compute, no_compute = None, ""
+    tuned, no_compute = None, ""
+    depthwise = network is not None and has_depthwise(network)
     try:
-        compute = resolve(config.compute, depthwise=network is not None and has_depthwise(network))
+        tuned = Tuned(resolve(config.compute, depthwise=depthwise))
     except InputError as error:
         no_compute = error.one_line()
         found.append(no_such_device(error))
     if network is None:
-        return Examined(None, compute, no_compute, worst_first(found))
+        return Examined(None, tuned, no_compute, worst_first(found))
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
     flow = Flow(network)
@@ -67,8 +75,10 @@ def examine(config: Config, counts: Sequence[ClassCount] = ()) -> Examined:
         config = finding.remedies[0].applied(config)
     phases = training_phases(config)
     network.freeze(phases[-1].train_last)
+    tuned = remembered(config, side, depthwise=depthwise) if tuned else None
+    compute = tuned.compute if tuned else None
     plan = Plan(config, tuple(counts), card, side, summary.minimum_size, network, flow, phases, compute)
-    return Examined(summary, compute, no_compute, worst_first((*found, *refusals(plan), *risks(plan))))
+    return Examined(summary, tuned, no_compute, worst_first((*found, *refusals(plan), *risks(plan))))
 
 
 def _network(config: Config, classes: int, found: list[Finding]) -> Network | None:

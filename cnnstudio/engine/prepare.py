@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,12 +20,14 @@ from cnnstudio.data.decoded import Decoded
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.device import Compute, resolve
+from cnnstudio.engine.progressive import check_progressive
 from cnnstudio.engine.resume import Checkpoint, same_split
 from cnnstudio.engine.schedule import make_optimizer, peak_lr, training_phases
+from cnnstudio.engine.tuning import Subject, Tuned, remembered, tune
 from cnnstudio.models import registry
 from cnnstudio.models.create import create, outline
 from cnnstudio.models.network import Network
-from cnnstudio.models.summary import check_image_size
+from cnnstudio.models.summary import check_image_size, minimum_size
 from cnnstudio.models.weights import LoadReport, fetch, locate, wanted
 
 _TICK = 0.1  # seconds between two reports of progress
@@ -43,6 +46,7 @@ class Prepared:
         mean: `(3, 1, 1)` on the device, subtracted from images in [0, 1].
         std: `(3, 1, 1)` on the device, divided by.
         loaded: What became of the pretrained weights, where there are any.
+        tuned: How `compute` was chosen.
         resumed_step: Optimizer steps that an earlier process has done.
         notes: What the user should know, each a clause.
     """
@@ -55,6 +59,7 @@ class Prepared:
     mean: Tensor
     std: Tensor
     loaded: LoadReport | None
+    tuned: Tuned
     resumed_step: int = 0
     notes: tuple[str, ...] = ()
 
@@ -100,6 +105,7 @@ def prepare(
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
     planned = outline(config, len(catalog.classes))
     check_image_size(planned, side, card.title)
+    check_progressive(config, full=side, minimum=minimum_size(planned))
     for phase in training_phases(config):
         planned.freeze(phase.train_last)
         make_optimizer(planned, config, phase)  # refuses stages that do not exist, and a run that learns nothing
@@ -114,17 +120,25 @@ def prepare(
     report(Phase(text=f"Building {card.title}"))
     torch.manual_seed(config.train.seed)
     network, loaded = _build(config, len(store.catalog.classes), checkpoint)
-    compute = resolve(config.compute, depthwise=has_depthwise(network))
-    check_deterministic(config, compute)
-    compute.place(network)
+    by_rule = resolve(config.compute, depthwise=has_depthwise(network))
+    check_deterministic(config, by_rule)
     mean, std = (
-        torch.tensor(values, device=compute.device).view(3, 1, 1)
+        torch.tensor(values, device=by_rule.device).view(3, 1, 1)
         for values in (card.preprocessing.mean, card.preprocessing.std)
     )
+    if checkpoint is None:
+        images = np.array(division.train)[: config.data.batch_size]
+        pixels, labels = (torch.from_numpy(each[images]) for each in (store.pixels, store.labels))
+        subject = Subject(config, network, has_depthwise(network), pixels, labels, mean, std, len(division.train))
+        tuned = tune(subject, report, control.check)
+    else:
+        tuned = remembered(config, side, depthwise=has_depthwise(network))
+    compute = tuned.compute
+    compute.place(network)
     notes = (f"the folder has changed since: {changed}",) if changed else ()
     final = _resolved(config, side, compute)
     step = checkpoint.position.step if checkpoint else 0
-    return Prepared(final, store, division, network, compute, mean, std, loaded, step, notes)
+    return Prepared(final, store, division, network, compute, mean, std, loaded, tuned, step, notes)
 
 
 def _build(config: Config, classes: int, checkpoint: Checkpoint | None) -> tuple[Network, LoadReport | None]:
@@ -172,7 +186,6 @@ def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control:
 
 
 def _resolved(config: Config, side: int, compute: Compute) -> Config:
-    layout = "channels_last" if compute.memory_format == torch.channels_last else "contiguous"
     model = registry.resolved(config.model)
     resolved: dict[str, object] = {
         "data.folder": str(Path(config.data.folder).absolute()),
@@ -183,7 +196,7 @@ def _resolved(config: Config, side: int, compute: Compute) -> Config:
         "train.lr": peak_lr(config),
         "compute.device": str(compute.device),
         "compute.precision": compute.precision,
-        "compute.memory_format": layout,
+        "compute.memory_format": compute.layout,
     }
     for key, value in resolved.items():
         config = config.replace(key, value)

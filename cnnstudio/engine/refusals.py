@@ -10,6 +10,7 @@ from cnnstudio.core.findings import Finding, Remedy
 from cnnstudio.data.cache import room
 from cnnstudio.engine.plan import Plan
 from cnnstudio.engine.prepare import check_deterministic
+from cnnstudio.engine.progressive import check_progressive
 from cnnstudio.engine.remedies import IMAGENET, NO_BATCHNORM, NO_HEADS, SCRATCH, ZEROS, batches, bundled, pixels
 from cnnstudio.engine.schedule import parameter_groups
 from cnnstudio.models.create import outline, rehearse
@@ -58,7 +59,7 @@ def no_such_device(error: InputError) -> Finding:
 
 def refusals(plan: Plan) -> Iterator[Finding]:
     """Yield why a run would end before its first step, although there are such a network and such a device."""
-    for rule in (_too_small, _nothing_learns, _weights, _deterministic, _lone_images, _disk):
+    for rule in (_too_small, _nothing_learns, _weights, _deterministic, _lone_images, _progressive, _disk):
         yield from rule(plan)
 
 
@@ -117,6 +118,15 @@ def _lone_images(plan: Plan) -> Iterator[Finding]:
         size = next(each for each in count(2) if not plan.leaves_one(each))
         text = "BatchNorm compares the images of a batch, and batches of one image leave it nothing to compare."
         yield Finding("stop", text, (batches(size), NO_BATCHNORM))
+
+
+def _progressive(plan: Plan) -> Iterator[Finding]:
+    if plan.side < plan.minimum:
+        return
+    try:
+        check_progressive(plan.config, full=plan.side, minimum=plan.minimum)
+    except InputError as error:
+        yield _stop(error, Remedy("Train at full size throughout", (("train.progressive", False),)))
 
 
 def _disk(plan: Plan) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """Where a run stands, so that another process can go on from there to the same result."""
 
+import contextlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from cnnstudio.data.splits import Split
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
 VERSION: Final = 1
+_LATER: Final = {"portion": 0}  # what checkpoints of earlier versions lack
 KEPT: Final = ("optimizer", "schedule", "scaler", "average")  # of what a phase learns with
 
 
@@ -32,6 +34,7 @@ class Position:
         batch: Batches of it that are done.
         step: Optimizer steps done since the start of the run.
         waited: Epochs of this phase since the best one.
+        portion: Images that are learnt from at once, at most, where the device has no memory for a batch; else 0.
         seconds: Training time of this epoch so far.
         since: The part of it since the latest report.
         spent: Seconds of the whole run so far.
@@ -43,6 +46,7 @@ class Position:
     batch: int = 0
     step: int = 0
     waited: int = 0
+    portion: int = 0
     seconds: float = 0.0
     since: float = 0.0
     spent: float = 0.0
@@ -98,7 +102,7 @@ class Checkpoint:
         """
         first, second = state["sums"]
         return cls(
-            position=Position(**{name: state[name] for name in Position.__dataclass_fields__}),
+            position=Position(**{name: (_LATER | state)[name] for name in Position.__dataclass_fields__}),
             network=state["network"],
             learning={name: state[name] for name in KEPT},
             sums=(first, second),
@@ -150,6 +154,16 @@ def set_random_states(states: Sequence[Tensor]) -> None:
     torch.set_rng_state(states[0])
     if torch.cuda.is_available() and len(states) == 1 + torch.cuda.device_count():
         torch.cuda.set_rng_state_all(list(states[1:]))
+
+
+@contextlib.contextmanager
+def random_numbers_kept() -> Iterator[None]:
+    """Put torch's random numbers back afterwards."""
+    before = random_states()
+    try:
+        yield
+    finally:
+        set_random_states(before)
 
 
 def paths_of(catalog: Catalog, indices: Sequence[int]) -> tuple[str, ...]:

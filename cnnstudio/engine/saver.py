@@ -19,11 +19,12 @@ class Saver:
     Errors of the writing thread are raised in the training thread, by the next call.
     """
 
-    def __init__(self, write: Callable[[dict[str, Any]], None], *, every: float = _EVERY) -> None:
+    def __init__(self, write: Callable[[dict[str, Any]], None] | None, *, every: float = _EVERY) -> None:
         """Make a saver.
 
         Args:
-            write: Puts a state into a file, atomically; called on a thread of its own.
+            write: Puts a state into a file, atomically; called on a thread of its own. None where another process
+                does so.
             every: Seconds between two checkpoints.
         """
         self._write = write
@@ -34,7 +35,11 @@ class Saver:
 
     def due(self) -> bool:
         """Whether it is time for the next checkpoint."""
-        return time.monotonic() >= self._next and not (self._thread and self._thread.is_alive())
+        return (
+            self._write is not None
+            and time.monotonic() >= self._next
+            and not (self._thread and self._thread.is_alive())
+        )
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Copy a state and have it written.
@@ -43,9 +48,11 @@ class Saver:
             OSError, RuntimeError: The checkpoint before could not be written, such as on a full disk.
         """
         self.wait()
+        if self._write is None:
+            return
         began = time.monotonic()
         state = _copied(checkpoint.to_dict())
-        self._thread = threading.Thread(target=self._run, args=(state,), name="cnnstudio-checkpoint")
+        self._thread = threading.Thread(target=self._run, args=(self._write, state), name="cnnstudio-checkpoint")
         self._thread.start()
         now = time.monotonic()
         self._next = now + max(self._every, (now - began) / _SHARE)
@@ -63,9 +70,9 @@ class Saver:
             error, self._error = self._error, None
             raise error
 
-    def _run(self, state: dict[str, Any]) -> None:
+    def _run(self, write: Callable[[dict[str, Any]], None], state: dict[str, Any]) -> None:
         try:
-            self._write(state)
+            write(state)
         except (OSError, RuntimeError) as error:  # torch makes the latter of the former
             self._error = error
 

@@ -24,28 +24,33 @@ from cnnstudio.core.events import (
     FeatureMaps,
     Phase,
     RunEnded,
-    RunStarted,
     StepEnded,
     Warned,
 )
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.averaging import Average
-from cnnstudio.engine.checkpoint import RunFolder, check_free
+from cnnstudio.engine.batches import divided, to_learn_from
+from cnnstudio.engine.between_steps import BetweenSteps
+from cnnstudio.engine.checkpoint import RunFolder
 from cnnstudio.engine.device import arithmetic
+from cnnstudio.engine.dist import World
 from cnnstudio.engine.endings import finite, never_began, reason_of
 from cnnstudio.engine.feed import Feed, PixelFeed
-from cnnstudio.engine.frozen import Telling, make_feed
+from cnnstudio.engine.frozen import make_feed
 from cnnstudio.engine.learning import Learning
-from cnnstudio.engine.losses import losses
 from cnnstudio.engine.metrics import Averages, Running
 from cnnstudio.engine.mixing import draw_mixture
-from cnnstudio.engine.prepare import Prepared, prepare
+from cnnstudio.engine.opening import opening
+from cnnstudio.engine.passes import Passes
+from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.preview import Preview
-from cnnstudio.engine.resume import Checkpoint, Position, paths_of, random_states, read_checkpoint
+from cnnstudio.engine.pulse import Gauge
+from cnnstudio.engine.resume import LAST, Checkpoint, Position, paths_of, random_states
 from cnnstudio.engine.saver import Saver
 from cnnstudio.engine.schedule import TrainingPhase, make_optimizer, make_schedule, training_phases
+from cnnstudio.engine.standing import open_folder, prepare_all, standing
 from cnnstudio.engine.stopping import Patience
-from cnnstudio.models.summary import watchable
+from cnnstudio.engine.telling import Telling
 
 Sink = Callable[[Event], None]
 
@@ -71,23 +76,24 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
         InputError: Something in the configuration or the folder cannot be used; nothing has been trained.
     """
     began = time.monotonic()
-    checkpoint, fallback = read_checkpoint(out) if resume else (None, "")
-    if checkpoint is None:
-        check_free(out)
-    with kept_memory(), arithmetic(deterministic=config.compute.deterministic):
+    world = World.of_environment()
+    sink, config = sink if world.leads else _nobody, world.with_own_device(config)
+    with world.joined(config), kept_memory(), arithmetic(deterministic=config.compute.deterministic):
+        checkpoint, fallback, reopens = standing(world, out, resume=resume)
         try:
-            prepared = prepare(config, sink, control, checkpoint)
+            prepared = prepare_all(world, config, sink, control, checkpoint)
         except InputError:
             raise
         except StopRun:
             return never_began(sink, began, "stopped", "")
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
             return never_began(sink, began, "failed", reason_of(error))
-        classes = prepared.store.catalog.classes
-        folder = RunFolder.reopen(out) if resume else RunFolder.make(out, prepared.config, classes)
-        run = _Run(prepared, sink, control, folder, checkpoint)
+        folder = open_folder(world, out, prepared, reopens=reopens)
+        run = _Run(prepared, sink, control, folder, checkpoint, world)
+        notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
         try:
-            return run.carry_out(began, tuple(filter(None, (fallback, *prepared.notes))))
+            with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
+                return run.carry_out(began, tuple(filter(None, notes)))
         finally:
             run.close()
 
@@ -96,31 +102,40 @@ class _Run:
     """One run from its first step to its last."""
 
     def __init__(
-        self, prepared: Prepared, sink: Sink, control: Control, folder: RunFolder, checkpoint: Checkpoint | None
+        self,
+        prepared: Prepared,
+        sink: Sink,
+        control: Control,
+        folder: RunFolder,
+        checkpoint: Checkpoint | None,
+        world: World,
     ) -> None:
         self.folder = folder
+        self._world = world
         self._sink = sink
-        self._control = control
         self._prepared = prepared
         self._config = prepared.config
         self._network = prepared.network
         self._compute = prepared.compute
         self._feed: Feed = PixelFeed(prepared)
+        self._module = self._feed.module  # what learns, in step with the other processes of the run
         self._labels = torch.from_numpy(prepared.store.labels)
         self._train = torch.tensor(prepared.split.train)
         self._val = torch.tensor(prepared.split.val)
-        self._preview = Preview(prepared)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._saver = Saver(folder.save_last)
+        self._saver = Saver(folder.save_last if world.leads else None)
+        self._between_steps = BetweenSteps(control, self._saver, Preview(prepared), self._emit, world)
         self._resumed = checkpoint  # let go as soon as it has been taken over
         self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
+        portion = 0 if world.many else self._start.portion
+        self._passes = Passes(self._config, self._compute, self._emit, portion)
+        self._gauge = Gauge()
         self._epochs = self._config.train.epochs  # fewer once a phase has ended early
         self._patience = Patience(self._config.train.patience, self._start.waited)
         self._best = checkpoint.best if checkpoint else None
         self._began = time.monotonic() - self._start.spent
-        self._held = 0.0  # seconds spent paused
 
     def carry_out(self, began: float, notes: tuple[str, ...] = ()) -> RunEnded:
         """Train, and turn whatever ends the run into one closing event."""
@@ -128,7 +143,8 @@ class _Run:
         reason: EndReason = "finished"
         message = ""
         try:
-            self._emit(self._opening())
+            steps, processes = len(self._batches(self._train)), self._world.size
+            self._emit(opening(self._prepared, self.folder.path, steps_per_epoch=steps, processes=processes))
             for note in notes:
                 self._emit(Warned(text=note))
             try:
@@ -140,8 +156,7 @@ class _Run:
                 if not self.folder.has_best:
                     self.folder.save_best(self._network)  # within the first epoch: what there is, is kept
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
-            reason, message = "failed", f"{reason_of(error)} (details in error.txt of the run folder)"
-            self._keep_traceback()
+            reason, message = "failed", self._reason(error)
         ended = RunEnded(
             reason=reason,
             best_val_accuracy=self._best.val_accuracy if self._best else None,
@@ -161,9 +176,16 @@ class _Run:
             self._saver.wait()
         self.folder.close()
 
-    def _keep_traceback(self) -> None:
-        with contextlib.suppress(OSError):
-            (self.folder.path / "error.txt").write_text(traceback.format_exc(), encoding="utf-8")
+    def _reason(self, error: Exception) -> str:
+        """Return why the run failed, and keep the traceback where the disk lets us."""
+        with contextlib.suppress(OSError, RuntimeError):  # a checkpoint that is being written is one to go on from
+            self._saver.wait()
+        reason = reason_of(error, resumable=(self.folder.path / LAST).exists())
+        try:
+            (self.folder.path / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        except OSError:
+            return reason
+        return f"{reason} (details in error.txt of the run folder)"
 
     def _all_epochs(self) -> None:
         phases, patience = training_phases(self._config), self._patience
@@ -187,19 +209,24 @@ class _Run:
         """Freeze what does not learn in a phase, and make or take over what it learns with."""
         still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
         self._network.freeze(phase.train_last, still=still)
-        telling = Telling(self._emit, lambda: self._control.check(while_paused=self._look))
-        self._feed = make_feed(self._prepared, telling, epochs=phase.epochs)
+        telling = Telling(self._emit, lambda: self._between_steps.check(self._step))
+        feed = self._world.together(lambda: make_feed(self._prepared, telling, epochs=phase.epochs))
+        (pixels_somewhere,) = self._world.any_of(isinstance(feed, PixelFeed))
+        self._feed = PixelFeed(self._prepared) if pixels_somewhere else feed
+        self._module = self._world.spread(self._feed.module, self._compute)
         optimizer = make_optimizer(self._network, self._config, phase)
         schedule = make_schedule(optimizer, self._config, steps=len(self._batches(self._train)) * phase.epochs)
         average = Average(self._network, self._feed.module, self._config.train.ema)
         learning = Learning(number, phase, optimizer, schedule, self._scaler, average, first)
         if self._resumed is not None:
             learning.go_on_from(self._resumed)
+        self._world.part_ways(self._config.train.seed, self._step)
         return learning
 
     def _one_epoch(self, epoch: int, learning: Learning) -> None:
-        began, held = time.monotonic(), self._held
-        text = f"Training {learning.phase.title}, epoch {epoch} of {self._epochs}"
+        began, held = time.monotonic(), self._between_steps.held
+        special = self._feed.begin(epoch)
+        text = f"Training {learning.phase.title}, epoch {epoch} of {self._epochs}" + (f", {special}" if special else "")
         self._emit(Phase(text=text, done=(epoch - 1) / self._epochs))
         self._feed.module.train()
         whole, recent, done = self._learn(epoch, learning)
@@ -213,8 +240,9 @@ class _Run:
             val_loss=validated.loss,
             val_accuracy=validated.accuracy,
             images_per_second=trained.images / max(done.seconds, 1e-9),
-            seconds=time.monotonic() - began - (self._held - held),
+            seconds=time.monotonic() - began - (self._between_steps.held - held),
             best=self._best is None or _rank(validated) > (self._best.val_accuracy, -self._best.val_loss),
+            predicted=validated.predicted,
         )
         if ended.best:
             self._best = ended
@@ -228,112 +256,86 @@ class _Run:
         config, device = self._config, self._compute.device
         shuffle = torch.Generator().manual_seed(config.train.seed * 1_000_003 + epoch)
         batches = self._batches(self._train[torch.randperm(len(self._train), generator=shuffle)])
-        self._feed.begin(epoch)
+        self._passes.begin(self._module)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
         whole, recent = self._sums(), self._sums()
         done = Position(epoch=epoch)
         if self._resumed is not None:
             done = self._start
             for sums, state in zip((whole, recent), self._resumed.sums, strict=True):
-                sums.restore(state)
+                if self._world.leads:  # they are those of all
+                    sums.restore(state)
             self._resumed = None
         since = done.since
-        for number, indices in enumerate(batches[done.batch :], start=done.batch + 1):
-            self._between_steps(partial(self._checkpoint, learning, replace(done, since=since), whole, recent))
+        for number, batch in enumerate(batches[done.batch :], start=done.batch + 1):
+            standing = replace(done, since=since)
+            self._between_steps(self._step, partial(self._checkpoint, learning, standing, whole, recent))
             began = time.monotonic()
-            labels = self._labels[indices].to(device)
-            inputs = self._feed.training(indices)  # images (B, 3, S, S), or features of them
+            share = self._world.share(batch)
+            labels = self._labels[share.indices].to(device)
+            inputs = self._feed.training(share.indices)  # images (B, 3, S, S), or features of them
             mixture = draw_mixture(config, inputs, epoch=epoch, batch=number)
             if mixture is not None:
                 inputs = mixture(inputs)
-            with self._compute.autocast():
-                found = losses(self._feed.module(inputs), labels, config, mixture)  # of logits (B, classes)
-            learning.step(found.total)
+            reports = number % every == 0 or number == len(batches)
+            learner = self._feed.module, learning.optimizer
+            with self._gauge.at(*learner, batch=number, batches=len(batches), every=every) as measured:
+                found = self._passes.learn(learning, inputs, labels, mixture, share=share, step=self._step + 1)
+                learning.advance()
             right = labels if mixture is None else mixture.dominant(labels)
             for sums in (whole, recent):
-                sums.add(found.main, found.logits, right, found.aux)
+                sums.add(found.main, found.logits[: share.own], right[: share.own], found.aux)
             self._step += 1
-            if number % every == 0 or number == len(batches):
+            if reports:
                 means = finite(recent.take(), self._step)  # the only wait for the device
+                reading = measured.read()
             took = time.monotonic() - began
             since += took
             done = replace(done, batch=number, seconds=done.seconds + took)
-            if number % every == 0 or number == len(batches):
+            if reports:
+                at = epoch - 1 + number / len(batches)
                 self._emit(
                     StepEnded(
                         step=self._step,
-                        epoch=epoch - 1 + number / len(batches),
+                        epoch=at,
                         loss=means.loss,
                         accuracy=means.accuracy,
                         lr=float(learning.schedule.get_last_lr()[0]),
                         images_per_second=means.images / max(since, 1e-9),
                         aux_losses=dict(means.aux),
+                        gradient_norm=reading.gradient_norm,
+                        phase=learning.phase.title,
                     )
                 )
+                for pulse in reading.pulse(step=self._step, epoch=at):
+                    self._emit(pulse)
                 since = 0.0
         return whole, recent, done
 
     @torch.no_grad()
     def _validate(self, learning: Learning, checkpoint: Callable[[], Checkpoint]) -> Averages:
         module = learning.average.module.eval()
-        sums = Running(self._compute.device)
-        for indices in _divide(self._val, self._config.data.batch_size):
-            self._between_steps(checkpoint)
+        self._world.align(*self._network.buffers())
+        classes = len(self._prepared.store.catalog.classes)
+        sums = Running(self._compute.device, total=self._world.total, classes=classes)
+        for batch in divided(self._val, self._config.data.batch_size):
+            self._between_steps(self._step, checkpoint)
+            indices = self._world.own(batch)
+            if not len(indices):
+                continue
             labels = self._labels[indices].to(self._compute.device)
-            inputs = self._feed.validating(indices)
-            with self._compute.autocast():
-                logits = module(inputs)
-                loss = functional.cross_entropy(logits, labels)
-            sums.add(loss, logits, labels)
+            logits = self._passes.answer(module, self._feed.validating(indices), step=self._step)
+            sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return finite(sums.read(), self._step)
 
-    def _between_steps(self, checkpoint: Callable[[], Checkpoint]) -> None:
-        """Honour requests, keep the state from time to time, and show the feature maps that somebody watches."""
-        began = time.monotonic()
-        try:
-            self._control.check(while_paused=self._look)
-        except StopRun:
-            self._saver.save(checkpoint())
-            raise
-        finally:
-            self._held += time.monotonic() - began
-        if self._saver.due():
-            self._saver.save(checkpoint())
-        if self._preview.due(self._control.watched):
-            self._look()
-
-    def _look(self) -> None:
-        found = self._preview.look(self._control.watched, self._step)
-        if found is not None:
-            self._emit(found)
-
     def _batches(self, indices: Tensor) -> list[Tensor]:
-        """Divide indices into batches; a last batch of one is left out, since BatchNorm cannot learn from it."""
-        batches = _divide(indices, self._config.data.batch_size)
-        return batches[:-1] if len(batches) > 1 and len(batches[-1]) == 1 else batches
-
-    def _opening(self) -> RunStarted:
-        catalog, network = self._prepared.store.catalog, self._network
-        return RunStarted(
-            run=str(self.folder.path),
-            config=self._config,
-            device=self._compute.label,
-            precision=self._compute.precision,
-            classes=catalog.classes,
-            train_images=len(self._train),
-            val_images=len(self._val),
-            set_aside=catalog.set_aside,
-            layers=watchable(network),
-            steps_per_epoch=len(self._batches(self._train)),
-            parameters=sum(each.numel() for each in network.parameters()),
-            trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
-            **self._prepared.weights_told(),
-        )
+        return to_learn_from(indices, self._config.data.batch_size)
 
     def _sums(self) -> Running:
-        return Running(self._compute.device, self._network.listening)
+        return Running(self._compute.device, self._network.listening, self._world.total)
 
     def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
+        finite(whole.read(), self._step)  # a state that has diverged must not take the place of a good one
         catalog, split = self._prepared.store.catalog, self._prepared.split
         spent = time.monotonic() - self._began
         return Checkpoint(
@@ -343,6 +345,7 @@ class _Run:
                 first=learning.first,
                 step=self._step,
                 waited=self._patience.waited,
+                portion=self._passes.portion,
                 spent=spent,
             ),
             network=self._network.state_dict(),
@@ -361,8 +364,8 @@ class _Run:
         self._sink(event)
 
 
-def _divide(indices: Tensor, size: int) -> list[Tensor]:
-    return [indices[start : start + size] for start in range(0, len(indices), size)]
+def _nobody(_event: Event) -> None:
+    """Hear what only the first process tells."""
 
 
 def _rank(validated: Averages) -> tuple[float, float]:

@@ -90,7 +90,7 @@ def _open(window: MainWindow, options: _Options) -> None:
         session.run_began.connect(lambda: window.show_page(options.page or "train"))
     if options.run is not None:
         session.open_run(options.run)
-        window.show_page("test")
+        window.show_page("train" if session.state.run.active else "test")
     if options.path is not None:
         session.open_folder(options.path)
     elif folder and (options.run is None or Path(folder).is_dir()):  # the images of a run may have gone

@@ -19,6 +19,7 @@ from cnnstudio.data.samples import draw_image, sample
 from cnnstudio.data.survey import ClassCount
 from cnnstudio.gui.tasks import Job
 from cnnstudio.gui.weights_view import WeightsReport
+from cnnstudio.gui.words import tuning
 
 if TYPE_CHECKING:
     from cnnstudio.engine.consequence import Comparison, Consequences
@@ -38,12 +39,14 @@ class Described:
         findings: What is wrong, risky or worth knowing about a run with these switches, the worst first.
         device: What will compute, as the device chip shows it; empty if what was asked for does not exist here.
         reason: Why that.
+        arithmetic: How its arithmetic was chosen, in lines; empty if simply by rule.
     """
 
     summary: "Summary | None"
     findings: tuple[Finding, ...]
     device: str
     reason: str
+    arithmetic: str
 
     @property
     def problem(self) -> str:
@@ -124,10 +127,12 @@ def describe(config: Config, counts: Sequence[ClassCount]) -> Described:
     from cnnstudio.engine.preflight import examine
 
     found = examine(config, counts)
-    device, reason = "", found.no_compute
-    if found.compute is not None:
-        device, reason = found.compute.label, _reason(config, found.compute.name, found.compute.device.type)
-    return Described(found.summary, found.findings, device, reason)
+    device, reason, arithmetic = "", found.no_compute, ""
+    if found.tuned is not None:
+        compute = found.tuned.compute
+        device, reason = compute.label, _reason(config, compute.name, compute.device.type)
+        arithmetic = tuning(found.tuned.why, found.tuned.tried, found.tuned.deterministic_cost)
+    return Described(found.summary, found.findings, device, reason, arithmetic)
 
 
 def weights_report(config: Config, classes: int) -> WeightsReport:

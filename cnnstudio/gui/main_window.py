@@ -117,7 +117,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask before a run is ended; end it, keep its model, then close."""
-        if not self.session.state.run.active:
+        if not self.session.state.run.ours:
             self.session.close()
             event.accept()
             return
@@ -130,7 +130,7 @@ class MainWindow(QMainWindow):
     def leave(self) -> None:
         """End the run without asking, keep its model, then close."""
         self._leaving = True
-        if self.session.state.run.active:
+        if self.session.state.run.ours:
             self.session.stop()
         else:
             self.close()
@@ -181,6 +181,7 @@ class MainWindow(QMainWindow):
         self._top.theme_chosen.connect(self._theme.set_mode)
         self._top.device_clicked.connect(self._explain_device)
         self._banner.dismissed.connect(self.session.dismiss_notice)
+        self._banner.action_requested.connect(self.session.accept_offer)
         self.session.changed.connect(self._show)
         self.session.run_resumed.connect(lambda: self.show_page("train"))
         self.session.run_ended.connect(self._run_ended)
@@ -203,7 +204,9 @@ class MainWindow(QMainWindow):
         if state.notice is None:
             self._banner.clear()
         else:
-            self._banner.say(state.notice.level, state.notice.text)
+            run = state.notice.resume
+            offer = f"Resume at epoch {run.next_epoch}" if run else ""
+            self._banner.say(state.notice.level, state.notice.text, action=offer)
 
     @Slot()
     def _run_ended(self) -> None:

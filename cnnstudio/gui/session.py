@@ -1,26 +1,39 @@
 """The session: one frozen state, the actions that replace it, and the work behind them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import Event, RunStarted, Scalar, Warned
+from cnnstudio.core.events import Event, Scalar, Warned
 from cnnstudio.data.survey import Survey
 from cnnstudio.gui import background
 from cnnstudio.gui.folder_work import FolderWork
 from cnnstudio.gui.layer_words import Before
 from cnnstudio.gui.lent_settings import LentSettings
+from cnnstudio.gui.rate_work import RateWork
+from cnnstudio.gui.run_work import RunWork
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Job, Tasks
-from cnnstudio.gui.thread_host import ThreadHost
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.gui.weights_work import WeightsWork
 from cnnstudio.gui.words import in_sentences
-from cnnstudio.runtime.runs import PastRun, earlier, free_run_folder, read_events, read_run, recent_runs
+from cnnstudio.runtime.runs import (
+    Curves,
+    PastRun,
+    free_run_folder,
+    read_curves,
+    read_events,
+    read_run,
+    recent_runs,
+)
+
+_SEARCHING: Final = "A learning rate is being looked for: wait, or cancel that first."
 
 
 class Session(QObject):
@@ -29,13 +42,14 @@ class Session(QObject):
     Attributes:
         state: The present state, never changed in place.
         weights: Looks after the pretrained weights.
+        rates: Tries learning rates.
 
     Signals:
         changed: The new state (`SessionState`).
         streamed: A list of a run's events, once a tick; for curves and pictures.
         run_began: A run was started; curves of an earlier one are out of date.
-        run_resumed: An earlier run goes on.
-        run_ended: The run's thread has ended.
+        run_resumed: An earlier run goes on, here or in another process.
+        run_ended: The run is over, and holds no thread or process any more; or it is followed no longer.
         samples_drawn: Some pictures of samples, by name (`dict[str, tuple[Pixels, ...]]`).
         predicted: The answer for the image on the Test page (`Answer`).
         not_predicted: Why there is no answer, in one sentence.
@@ -58,7 +72,6 @@ class Session(QObject):
         super().__init__(parent)
         self.state = SessionState(recent=recent_runs())
         self._undo: list[Config] = []
-        self._past: list[Scalar] = []  # what the earlier process of a resumed run has reported
         self._lent = LentSettings()
         self._before = Before()
         self._start_when_ready = False
@@ -68,6 +81,7 @@ class Session(QObject):
         self.weights.arrived.connect(self._describe)
         self.weights.chosen.connect(self.use_config)
         self.weights.said.connect(self.say)
+        self.rates = RateWork(self._tasks, self)
         self._folders = FolderWork(self._tasks, self)
         self._folders.working.connect(self._surveying)
         self._folders.opened.connect(self._folder_is_open)
@@ -75,10 +89,11 @@ class Session(QObject):
         self._folders.failed.connect(self._survey_failed)
         self._folders.drawn.connect(self.samples_drawn)
         self._folders.not_drawn.connect(self._failed)
-        self._host = ThreadHost(self)
-        self._host.streamed.connect(self._take_events)
-        self._host.held.connect(self._run_holds)
-        self._host.ended.connect(self._run_is_over)
+        self._runs = RunWork(self._tasks, self)
+        self._runs.streamed.connect(self._take_events)
+        self._runs.held.connect(self._run_holds)
+        self._runs.began_anew.connect(self._follow_anew)
+        self._runs.over.connect(self._run_is_over)
         self.weights.follow(self.state.config, 0, ready=False)
 
     def load_torch(self) -> None:
@@ -137,31 +152,34 @@ class Session(QObject):
 
     def start(self) -> None:
         """Start a run, or say why that cannot be."""
-        if self._host.active:
+        if self._runs.host.active:
             return
-        refusal = self.state.start_refusal
+        refusal = _SEARCHING if self.rates.busy else self.state.start_refusal
         if refusal:
             self.say("warn", refusal)
             return
         self._set(run=RunView(status="running", work=Work("Starting")), notice=None)
         self.run_began.emit()
         self.weights.run_begins(self.state.config)
-        self._host.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
+        self._runs.start(self.state.config, free_run_folder(self.state.config), self.state.watch)
 
     def resume_run(self, folder: Path) -> None:
         """Let a run that was stopped or broke off go on, with the settings that it had."""
-        if self._host.active:
+        if self._runs.active:
             self.say("warn", "One run at a time: stop the one that is under way first.")
+            return
+        if self.rates.busy:
+            self.say("warn", _SEARCHING)
             return
 
         def begin(read: tuple[PastRun, list[Scalar]]) -> None:
-            if self._host.active:
+            if self._runs.host.active:
                 return  # another one was started meanwhile
-            run, self._past = read
+            run, past = read
             self.use_config(run.config)
             self._set(run=RunView(status="running", work=Work("Resuming")), notice=None)
             self.run_began.emit()
-            self._host.start(run.config, folder, self.state.watch, resume=True)
+            self._runs.go_on(run.config, folder, self.state.watch, past)
             self.run_resumed.emit()
 
         self._tasks.submit("resume", lambda _job: (read_run(folder), read_events(folder)), begin, self._failed)
@@ -173,20 +191,21 @@ class Session(QObject):
     def pause(self) -> None:
         """Hold the run after its present step."""
         if self.state.run.status == "running":
-            self._host.control.pause()
+            self._runs.host.control.pause()
             self._set_run("pausing")
 
     def resume(self) -> None:
         """Let the run go on."""
         if self.state.run.status in {"pausing", "paused"}:
-            self._host.control.resume()
+            self._runs.host.control.resume()
             self._set_run("running")
 
     def stop(self) -> None:
-        """End the run after its present step; the best weights are kept."""
+        """End the run after its present step; the best weights are kept. A run of another process is left alone."""
         if self.state.run.active:
-            self._host.control.stop()
-            self._set_run("stopping")
+            if self.state.run.status != "following":
+                self._set_run("stopping")
+            self._runs.stop()
 
     def watch(self, *, layer: str | None = None, image: str | None = None) -> None:
         """Choose the layer, or the preview image, whose feature maps are shown."""
@@ -194,12 +213,12 @@ class Session(QObject):
         watch = Watch(now.layer if layer is None else layer, now.image if image is None else image)
         if watch != now:
             self._set(watch=watch)
-        self._host.control.watch(watch)
+        self._runs.host.control.watch(watch)
 
     # Test
 
     def open_run(self, folder: Path) -> None:
-        """Make the model of an earlier run the one to ask."""
+        """Make the model of an earlier run the one to ask; one that another process is writing is followed."""
         try:
             run = read_run(folder)
         except InputError as error:
@@ -207,7 +226,17 @@ class Session(QObject):
             return
         recent = self.state.recent
         known = any(other.path == folder for other in recent)
-        self._set(model_folder=folder, recent=recent if known else (run, *recent), notice=None)
+        asked = folder if run.best_epoch or not run.written else self.state.model_folder
+        self._set(model_folder=asked, recent=recent if known else (run, *recent), notice=None)
+        if run.written and not self._runs.host.active:
+            self._follow(run)
+
+    def _follow(self, run: PastRun) -> None:
+        self.use_config(run.config)
+        self._set(run=RunView(status="following", work=Work(f"Following {run.path.name}")))
+        self.run_began.emit()
+        self._runs.follow(run.path)
+        self.run_resumed.emit()
 
     def predict(self, image: Path) -> None:
         """Ask the model of the Test page about an image."""
@@ -233,17 +262,27 @@ class Session(QObject):
 
     # Around
 
-    def say(self, level: NoticeLevel, text: str) -> None:
-        """Show one sentence to the user."""
-        self._set(notice=Notice(level, text))
+    def say(self, level: NoticeLevel, text: str, *, resume: PastRun | None = None) -> None:
+        """Show one sentence to the user, perhaps with the offer to let a run go on."""
+        self._set(notice=Notice(level, text, resume))
+
+    def accept_offer(self) -> None:
+        """Let the run go on that the notice offers."""
+        notice = self.state.notice
+        if notice is not None and notice.resume is not None:
+            self.resume_run(notice.resume.path)
 
     def dismiss_notice(self) -> None:
         """Take the sentence away."""
         self._set(notice=None)
 
+    def read_curves(self, run: Path, done: Callable[[Curves], None]) -> None:
+        """Read the curves of an earlier run beside the window's thread; what goes wrong becomes a notice."""
+        self._tasks.submit("curves", lambda _job: read_curves(run), done, self._failed)
+
     def close(self) -> None:
         """End all threads; a run keeps its best weights."""
-        self._host.close()
+        self._runs.close()
         self._tasks.close()
 
     def _set(self, **fields: object) -> None:
@@ -270,6 +309,7 @@ class Session(QObject):
                 findings=answer.findings,
                 device=answer.device,
                 device_reason=answer.reason,
+                arithmetic=answer.arithmetic,
             )
             if self._start_when_ready and found is not None and self.state.surveying is None:
                 self._start_when_ready = False  # once: what is refused now is not started later by itself
@@ -285,9 +325,8 @@ class Session(QObject):
     def _take_weights(self, weights: WeightsView) -> None:
         self._set(weights=weights)
 
-    @Slot(object)
-    def _take_events(self, events: list[Event]) -> None:
-        events = self._with_past(events)
+    @Slot(object, object)
+    def _take_events(self, events: list[Event], news: list[Warned]) -> None:
         run = self.state.run.after(events)
         folder = self.state.model_folder
         if run.started is not None and run.has_model and not self.state.run.has_model:
@@ -295,16 +334,8 @@ class Session(QObject):
         self._set(run=run, model_folder=folder)
         self.weights.run_says(run.work.text if run.work else "")
         self.streamed.emit(events)
-        for warned in (event for event in events if isinstance(event, Warned)):
+        for warned in news:
             self.say("warn", _warning(warned))
-
-    def _with_past(self, events: list[Event]) -> list[Event]:
-        """Put what an earlier process has reported behind the opening of a run that goes on, up to where it does."""
-        for at, event in enumerate(events):
-            if isinstance(event, RunStarted) and event.resumed_step:
-                past, self._past = earlier(self._past, event), []
-                return [*events[: at + 1], *past, *events[at + 1 :]]
-        return events
 
     @Slot()
     def _run_holds(self) -> None:
@@ -312,13 +343,20 @@ class Session(QObject):
             self._set_run("paused")
 
     @Slot()
-    def _run_is_over(self) -> None:
+    def _follow_anew(self) -> None:
+        self._set(run=RunView(status="following", work=self.state.run.work))
+        self.run_began.emit()
+
+    @Slot(bool)
+    def _run_is_over(self, elsewhere: bool) -> None:
         ended = self.state.run.ended
         self._set(run=replace(self.state.run, status="ended", work=None), recent=recent_runs())
         self.weights.run_says("")
         if ended is not None and ended.reason == "failed":
-            self.say("error", f"The run failed: {ended.message}")
+            self.say("error", f"The run failed: {ended.message}", resume=_broken_off(ended.run))
         self.run_ended.emit()
+        if elsewhere and ended is None:
+            self.say("warn", "The other process ended without a closing event. Recent runs offer to go on, if it can.")
 
     def _torch_is_ready(self, _: object) -> None:
         self._set(torch_ready=True)
@@ -355,6 +393,15 @@ class Session(QObject):
 
     def _failed(self, error: Exception) -> None:
         self.say("error", _sentence(error))
+
+
+def _broken_off(run: str) -> PastRun | None:
+    """Return the run in a folder if it ended without a word and can go on."""
+    try:
+        found = read_run(Path(run))
+    except (InputError, OSError):
+        return None
+    return found if found.reason == "unfinished" and found.next_epoch is not None else None
 
 
 def _divided(found: Survey, config: Config) -> Survey:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.findings import Finding
 from cnnstudio.data.survey import Survey
 from cnnstudio.gui.weights_view import WeightsView
@@ -16,7 +16,7 @@ from cnnstudio.runtime.runs import PastRun
 if TYPE_CHECKING:  # the summary's module imports torch, which the window does without until it has painted
     from cnnstudio.models.summary import Summary
 
-RunStatus = Literal["none", "running", "pausing", "paused", "stopping", "ended"]
+RunStatus = Literal["none", "running", "pausing", "paused", "stopping", "following", "ended"]
 NoticeLevel = Literal["info", "warn", "error"]
 
 
@@ -27,10 +27,12 @@ class Notice:
     Attributes:
         level: How bad it is.
         text: The sentence.
+        resume: A run that it offers to let go on.
     """
 
     level: NoticeLevel
     text: str
+    resume: PastRun | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,12 @@ class RunView:
     """A run as its events tell it.
 
     Attributes:
-        status: Whether it runs; `pausing` and `stopping` last until the present batch is done.
+        status: Whether it runs; `pausing` and `stopping` last until the present batch is done. What is `following`
+            runs in another process.
         work: What it does now.
         started: Its opening event, once the data is read.
         step: The latest step that was reported.
+        pulse: How the layers learnt when that was last measured.
         epochs: The epochs done.
         ended: Its closing event.
         notes: Warnings, in order.
@@ -64,14 +68,20 @@ class RunView:
     work: Work | None = None
     started: RunStarted | None = None
     step: StepEnded | None = None
+    pulse: Pulse | None = None
     epochs: tuple[EpochEnded, ...] = ()
     ended: RunEnded | None = None
     notes: tuple[Warned, ...] = ()
 
     @property
     def active(self) -> bool:
-        """Whether the run holds a thread."""
+        """Whether the run goes on, here or in another process."""
         return self.status not in {"none", "ended"}
+
+    @property
+    def ours(self) -> bool:
+        """Whether the run goes on here, and ends with this window."""
+        return self.active and self.status != "following"
 
     @property
     def best(self) -> EpochEnded | None:
@@ -107,6 +117,8 @@ class RunView:
                     view = replace(view, work=Work(event.text, event.done))
                 case StepEnded():
                     view = replace(view, step=event)
+                case Pulse():
+                    view = replace(view, pulse=event)
                 case EpochEnded():
                     view = replace(view, epochs=(*view.epochs, event))
                 case Warned():
@@ -129,6 +141,7 @@ class SessionState:
         torch_ready: Whether torch is loaded.
         device: What will compute, as the device chip shows it.
         device_reason: Why that and nothing else.
+        arithmetic: How its arithmetic was chosen, in lines; empty if simply by rule.
         summary: The layers of the network as the switches stand.
         summary_before: The same before the latest change; None before anything has changed.
         model_problem: Why a run with these switches cannot start.
@@ -147,6 +160,7 @@ class SessionState:
     torch_ready: bool = False
     device: str = ""
     device_reason: str = ""
+    arithmetic: str = ""
     summary: "Summary | None" = None
     summary_before: "Summary | None" = None
     model_problem: str = ""
@@ -161,6 +175,8 @@ class SessionState:
     @property
     def start_refusal(self) -> str:
         """Why a run cannot start now, in one sentence; empty if it can."""
+        if self.run.status == "following":
+            return "Another process trains this run: pause or stop it there."
         if self.surveying is not None:
             return "The images are still being looked at."
         if self.survey is None:

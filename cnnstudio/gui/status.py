@@ -4,15 +4,15 @@ from pathlib import Path
 
 from cnnstudio.gui.panels.rail import Badge
 from cnnstudio.gui.panels.top_bar import RunState
-from cnnstudio.gui.state import SessionState, Work
+from cnnstudio.gui.state import RunView, SessionState, Work
 from cnnstudio.gui.widgets.device_chip import DeviceState
-from cnnstudio.gui.words import duration, percent
+from cnnstudio.gui.words import duration, percent, tuning
 
 
 def top_bar_state(state: SessionState) -> RunState:
     """Return what the Start button is about."""
     match state.run.status:
-        case "running" | "paused" | "stopping" as active:
+        case "running" | "paused" | "stopping" | "following" as active:
             return active
         case "pausing":
             return "paused"
@@ -33,9 +33,10 @@ def device(state: SessionState) -> tuple[str, DeviceState, str]:
     started = state.run.started
     if state.run.active and started is not None and started.device != state.device:
         then = f"the next one uses {state.device}" if state.device else "the next one cannot start"
-        return started.device, "good", f"This run uses {started.device}; {then}. {state.device_reason}"
+        why = f"This run uses {started.device}; {then}. {state.device_reason}"
+        return started.device, "good", _in_lines(why, _arithmetic(state))
     if state.device:
-        return state.device, "good", state.device_reason
+        return state.device, "good", _in_lines(state.device_reason, _arithmetic(state))
     if state.device_reason:
         return "No such device", "warn", state.device_reason
     return "Looking for devices…", "unknown", "PyTorch is still loading."
@@ -62,12 +63,22 @@ def present_work(state: SessionState) -> Work:
         return Work("Pausing" + after)
     if run.status == "paused":
         return Work("Paused. Space goes on")
+    if run.status == "following" and run.work is not None:
+        return _following(run, run.work.text)
     if run.active and run.work is not None:
         done = run.work.done
         if run.step is not None and run.started is not None and run.work.text.startswith("Training"):
             done = run.step.epoch / run.started.config.train.epochs
         return Work(run.work.text, done)
     return state.surveying or _download(state) or Work(_rest(state))
+
+
+def _following(run: RunView, text: str) -> Work:
+    if run.step is None or run.started is None:
+        return Work(f"{text} …")
+    epochs = run.started.config.train.epochs
+    now = min(epochs, int(run.step.epoch) + 1)
+    return Work(f"{text}, epoch {now} of {epochs}", run.step.epoch / epochs)
 
 
 def figures(state: SessionState) -> tuple[str, ...]:
@@ -78,6 +89,18 @@ def figures(state: SessionState) -> tuple[str, ...]:
     speed = f"{run.step.images_per_second:,.0f} images/s"
     left = run.seconds_left
     return (speed,) if left is None else (speed, f"{duration(left)} left")
+
+
+def _arithmetic(state: SessionState) -> str:
+    """Return how the arithmetic was chosen: that of the run under way, or else of the next one."""
+    started = state.run.started
+    if state.run.active and started is not None:
+        return tuning(started.tuning, started.tuned, started.deterministic_cost)
+    return state.arithmetic
+
+
+def _in_lines(*parts: str) -> str:
+    return "\n".join(filter(None, parts))
 
 
 def _download(state: SessionState) -> Work | None:

@@ -1,6 +1,9 @@
 """Figures in words, the same everywhere in the window."""
 
+from collections.abc import Sequence
+
 from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import Tried
 
 
 def percent(share: float) -> str:
@@ -47,6 +50,24 @@ def memory(count: int) -> str:
         if count >= size:
             return f"{count / size:,.1f} {unit}"
     return f"{count} B" if count else "–"
+
+
+def tuning(why: str, tried: Sequence[Tried], deterministic_cost: float | None) -> str:
+    """Return how the arithmetic of a run was chosen, with a line for each that was tried.
+
+    Args:
+        why: A sentence; may be empty.
+        tried: The speeds, the fastest first.
+        deterministic_cost: Time of a deterministic step as a multiple of an ordinary one's; None if that is not known.
+    """
+    lines = [f"{why.removesuffix('.')}:" if tried else why]
+    for each in tried:
+        speed = f"{each.images_per_second:,.{0 if each.images_per_second >= 10 else 1}f} images/s"
+        lines.append(f"{each.precision} · {each.memory_format}: {speed}")
+    if deterministic_cost is not None:
+        more = round(100 * (deterministic_cost - 1))
+        lines.append(f"Deterministic algorithms cost {f'{more} % of speed' if more >= 2 else 'nothing measurable'}.")
+    return "\n".join(filter(None, lines))
 
 
 def in_sentences(error: InputError) -> str:

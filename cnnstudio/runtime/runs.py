@@ -6,13 +6,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import platformdirs
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, RunEnded, RunStarted, Scalar, StepEnded
+from cnnstudio.core.events import EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
+from cnnstudio.core.lock import held
 from cnnstudio.core.serial import from_line
+
+_TAIL: Final = 262_144  # bytes of a log that hold an epoch of the largest network, whose pulses are long
+
+Curves = dict[str, tuple[list[float], list[float]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,9 @@ class PastRun:
         best_epoch: The epoch of those weights, counted from 1; None if no epoch was completed.
         reason: How it ended; `unfinished` if it did not say.
         modified: When it was last written, in seconds since 1970.
-        next_epoch: The epoch in which it can go on, counted from 1; None if it has finished or has no checkpoint.
+        next_epoch: The epoch in which it can go on, counted from 1; None if it has finished, has no checkpoint, or is
+            under way.
+        written: Whether a process writes it now.
     """
 
     path: Path
@@ -38,6 +46,7 @@ class PastRun:
     reason: str
     modified: float
     next_epoch: int | None = None
+    written: bool = False
 
 
 def user_folder() -> Path:
@@ -70,6 +79,11 @@ def is_run(folder: Path) -> bool:
     return (folder / "config.toml").is_file() and (folder / "classes.json").is_file()
 
 
+def is_written(folder: Path) -> bool:
+    """Whether a process, here or on another machine, writes a run now."""
+    return held(folder / ".lock")
+
+
 def read_run(folder: Path) -> PastRun:
     """Read a run folder in brief.
 
@@ -85,7 +99,8 @@ def read_run(folder: Path) -> PastRun:
     except ValueError:
         raise InputError("damaged file", where=folder / "classes.json", remedy="restore it or train again") from None
     kept = any((folder / name).is_file() for name in ("last.ckpt", "previous.ckpt"))
-    goes_on = kept and (ended is None or ended.reason != "finished")
+    written = is_written(folder)
+    goes_on = kept and not written and (ended is None or ended.reason != "finished")
     return PastRun(
         path=folder,
         config=config,
@@ -95,11 +110,15 @@ def read_run(folder: Path) -> PastRun:
         reason=ended.reason if ended else "unfinished",
         modified=(folder / "config.toml").stat().st_mtime,
         next_epoch=None if not goes_on or epochs >= config.train.epochs else epochs + 1,
+        written=written,
     )
 
 
 def recent_runs(*, inside: Path | None = None, most: int = 5) -> tuple[PastRun, ...]:
-    """Return the latest runs that have weights or can go on, the newest first; damaged folders are passed over."""
+    """Return the latest runs that have weights, can go on or are under way, the newest first.
+
+    Damaged folders are passed over.
+    """
     parent = runs_folder() if inside is None else inside
     if not parent.is_dir():
         return ()
@@ -125,25 +144,58 @@ def read_events(folder: Path) -> list[Scalar]:
 
 
 def earlier(events: Iterable[Scalar], resumed: RunStarted) -> list[Scalar]:
-    """Return the steps and epochs that were done before a run went on; what was done twice counts once."""
+    """Return steps, pulses and epochs that were done before a run went on; what was done twice counts once."""
     done: dict[tuple[str, int], Scalar] = {}
     for event in events:
-        if isinstance(event, StepEnded) and event.step <= resumed.resumed_step:
-            done["step", event.step] = event
+        if isinstance(event, StepEnded | Pulse) and event.step <= resumed.resumed_step:
+            done[event.event, event.step] = event
         elif isinstance(event, EpochEnded) and event.epoch * resumed.steps_per_epoch <= resumed.resumed_step:
             done["epoch", event.epoch] = event
     return list(done.values())
 
 
+def read_curves(folder: Path) -> Curves:
+    """Return the curves of a run by the names of their figures: positions in epochs, and values.
+
+    Raises:
+        InputError: It has reported nothing that can be read.
+    """
+    try:
+        events = read_events(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"the curves cannot be read: {reason}", where=folder, remedy="choose another run") from None
+    found: Curves = {}
+
+    def add(name: str, epoch: float, value: float) -> None:
+        epochs, values = found.setdefault(name, ([], []))
+        epochs.append(epoch)
+        values.append(value)
+
+    for event in events:
+        if isinstance(event, StepEnded):
+            add("train_loss", event.epoch, event.loss)
+            add("train_accuracy", event.epoch, event.accuracy)
+            add("lr", event.epoch, event.lr)
+            add("images_per_second", event.epoch, event.images_per_second)
+            if event.gradient_norm is not None:
+                add("gradient_norm", event.epoch, event.gradient_norm)
+        elif isinstance(event, EpochEnded):
+            add("val_loss", event.epoch, event.val_loss)
+            add("val_accuracy", event.epoch, event.val_accuracy)
+    return found
+
+
 def _worth_listing(run: Path) -> bool:
-    return any((run / name).is_file() for name in ("model.safetensors", "last.ckpt", "previous.ckpt"))
+    kept = any((run / name).is_file() for name in ("model.safetensors", "last.ckpt", "previous.ckpt"))
+    return kept or is_written(run)
 
 
 def _ending(log: Path) -> tuple[RunEnded | None, int]:
     """Read the closing event, if it is the last one, and the number of epochs done from the end of the log."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 65_536))
+            file.seek(max(0, log.stat().st_size - _TAIL))
             lines = file.read().decode("utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None, 0

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.serial import to_line
 
 
@@ -57,7 +57,7 @@ class TerminalSink:
                 self._say(f"Note: {event.text} {event.path}".rstrip(), style="yellow")
             case RunEnded():
                 self._closing(event)
-            case FeatureMaps():
+            case FeatureMaps() | Pulse():
                 pass
 
     def _opening(self, event: RunStarted) -> None:

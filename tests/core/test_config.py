@@ -39,12 +39,14 @@ LEGAL: dict[str, st.SearchStrategy[Any]] = {
     "train.patience": st.integers(0, 100_000),
     "train.label_smoothing": st.floats(0, 1, exclude_max=True),
     "train.mix": st.sampled_from(get_args(fields.Mix)),
+    "train.progressive": st.booleans(),
     "train.ema": st.floats(0, 1, exclude_max=True),
     "train.seed": st.integers(0, 2**32 - 1),
     "compute.device": st.text(),
     "compute.precision": st.sampled_from(get_args(fields.Precision)),
     "compute.memory_format": st.sampled_from(get_args(fields.MemoryFormat)),
     "compute.deterministic": st.booleans(),
+    "compute.isolated": st.booleans(),
 }
 
 

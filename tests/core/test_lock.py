@@ -10,7 +10,7 @@ from typing import IO
 import pytest
 
 from cnnstudio.core import lock
-from cnnstudio.core.lock import exclusive
+from cnnstudio.core.lock import exclusive, held
 
 HOLD = """
 import sys, time
@@ -100,3 +100,28 @@ def test_a_file_that_its_last_holder_removes_meanwhile_is_no_lock(
     with exclusive(path, waiting):
         assert waited == 1
         assert path.exists()
+
+
+def test_a_lock_tells_whether_it_is_held_and_is_not_made_by_asking(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not held(path)
+    assert not path.exists()
+    with exclusive(path, waiting=give_up):
+        assert held(path)
+    assert not held(path)
+    path.touch()  # left behind by a process that was killed
+    assert not held(path)
+    with exclusive(path, waiting=give_up):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="flock")
+def test_where_there_are_no_locks_the_file_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(_file: IO[bytes], _how: int) -> None:
+        raise OSError(95, "operation not supported")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    path = tmp_path / "lock"
+    with exclusive(path, waiting=give_up):
+        assert held(path)
+    assert not held(path)

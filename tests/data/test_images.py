@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from sklearn.datasets import load_sample_image
 
 from cnnstudio.data.images import Pixels, image_size, read_image, read_thumbnail
@@ -318,3 +319,22 @@ def test_decoding_jpeg_at_a_fraction_does_not_show(
         image.save(tmp_path / "photo.bmp")  # the same pixels in a format that is always decoded whole
     drafted, exact = (read(tmp_path / f"photo.{suffix}", side).astype(int) for suffix in ("jpg", "bmp"))
     assert np.abs(drafted - exact).mean() < 3.5  # of 255; Lanczos and bicubic differ by up to 1.5
+
+
+def test_a_large_jpeg_is_decoded_at_an_eighth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(load_sample_image("china.jpg")).resize((4000, 3000)).save(tmp_path / "photo.jpg", quality=92)
+    decoded: list[tuple[int, int]] = []
+    load = JpegImageFile.load
+
+    def watch(image: JpegImageFile) -> Any:
+        pixels = load(image)
+        decoded.append(image.size)
+        return pixels
+
+    monkeypatch.setattr(JpegImageFile, "load", watch)
+    drafted = read_image(tmp_path / "photo.jpg", 96)
+    assert decoded[0] == (500, 375)
+    monkeypatch.setattr(JpegImageFile, "draft", lambda *_: None)
+    whole = read_image(tmp_path / "photo.jpg", 96)
+    assert (4000, 3000) in decoded
+    assert np.abs(drafted.astype(int) - whole).mean() < 1  # of 255

@@ -17,8 +17,8 @@ from cnnstudio.core.serial import from_line
 from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.panels.rail import RailButton
 from cnnstudio.gui.widgets.class_list import ClassList
-from cnnstudio.gui.widgets.curve_plot import CurvePlot
 from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.loss_plot import LossPlot
 from cnnstudio.gui.widgets.prediction_bars import PredictionBars
 from cnnstudio.runtime.runs import runs_folder
 from tests.e2e.gestures import child, drop, press
@@ -67,7 +67,7 @@ def test_drop_start_watch_pause_stop_ask(
     set_epochs(window, 50)
     qtbot.waitUntil(start.isEnabled, timeout=WAIT)
     press(window, "run.start")
-    curves = child(window, CurvePlot, "train.curves")
+    curves = child(window, LossPlot, "train.curves")
     qtbot.waitUntil(lambda: len(curves.drawn("train_loss_steps")[0]) >= 8, timeout=WAIT)
     qtbot.waitUntil(lambda: any(isinstance(event, FeatureMaps) for event in events), timeout=WAIT)
     maps = next(event for event in events if isinstance(event, FeatureMaps))

@@ -39,3 +39,13 @@ def test_losses_of_auxiliary_heads_are_averaged_by_name() -> None:
     assert (means.loss, means.accuracy, means.images) == (2.0, 1.0, 4)
     assert means.aux == {"aux1": 1.5, "aux2": 3.0}
     assert running.read().aux == {"aux1": 0.0, "aux2": 0.0}
+
+
+def test_answers_are_counted_by_class_where_that_is_wanted() -> None:
+    running = Running(torch.device("cpu"), classes=3)
+    for logits in (torch.tensor([[1.0, 0.0, 2.0], [3.0, 0.0, 2.0]]), torch.tensor([[0.0, 0.0, 5.0]])):
+        running.add(torch.tensor(1.0), logits, torch.zeros(len(logits), dtype=torch.int64))
+    assert running.read().predicted == (1, 0, 2)
+    assert running.take().accuracy == pytest.approx(1 / 3)
+    assert running.read().predicted == (0, 0, 0)
+    assert Running(torch.device("cpu")).read().predicted == ()

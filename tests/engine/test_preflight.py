@@ -358,7 +358,8 @@ def test_a_file_of_weights_for_another_network_is_found_out(tmp_path: Path) -> N
 @pytest.mark.parametrize("padding", ["reflect", "replicate"])
 def test_what_cuda_cannot_do_deterministically(monkeypatch: pytest.MonkeyPatch, padding: str) -> None:
     gpu = Compute(torch.device("cuda"), "RTX 4070", "bfloat16", torch.channels_last)
-    monkeypatch.setattr("cnnstudio.engine.preflight.resolve", lambda *_, **__: gpu)
+    for room in ("preflight", "candidates"):
+        monkeypatch.setattr(f"cnnstudio.engine.{room}.resolve", lambda *_, **__: gpu)
     config = load_config(None, (f"model.padding={padding}", "compute.deterministic=true"))
     (found,) = findings(config)
     assert (found.level, found.text) == ("stop", f"PyTorch has no deterministic {padding} padding on CUDA.")

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.serial import from_line
 from cnnstudio.engine.evaluate import load_model
 from cnnstudio.engine.probes import to_tiles
@@ -35,7 +35,7 @@ def losses(events: list[Event]) -> list[float]:
 def test_a_run_tells_its_story_in_order(configure: Configure, tmp_path: Path) -> None:
     events = run(configure(), tmp_path / "run")
 
-    assert [type(event) for event in events if not isinstance(event, Phase)] == [
+    assert [type(event) for event in events if not isinstance(event, Phase | Pulse)] == [
         RunStarted,
         *[StepEnded] * 5,
         EpochEnded,
@@ -46,11 +46,13 @@ def test_a_run_tells_its_story_in_order(configure: Configure, tmp_path: Path) ->
     started = next(event for event in events if isinstance(event, RunStarted))
     assert started.classes == ("left", "top")
     assert (started.train_images, started.val_images, started.steps_per_epoch) == (38, 10, 5)
+    assert (started.val_counts, started.val_twins) == ((5, 5), 0)
     assert started.trainable == started.parameters > 1000
     assert started.config.train.lr == 0.003
     assert started.config.data.image_size == 32
     steps = [event for event in events if isinstance(event, StepEnded)]
     assert [step.epoch for step in steps] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0])
+    assert all(sum(event.predicted) == 10 for event in events if isinstance(event, EpochEnded))
     texts = [event.text for event in events if isinstance(event, Phase)]
     assert "Reading 48 images" in texts
     assert "Training all layers, epoch 2 of 2" in texts
@@ -353,7 +355,7 @@ def test_a_full_disk_ends_the_run_in_words_and_the_listener_hears_it(
     ended = events[-1]
     assert isinstance(ended, RunEnded)
     assert ended.reason == "failed"
-    assert "No space left on device" in ended.message
+    assert ended.message.startswith("the disk is full; make room (details in error.txt")
     assert load_model(tmp_path / "run", device="cpu").classes == ("left", "top")
     assert "OSError" in (tmp_path / "run" / "error.txt").read_text()
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import EndReason, EpochEnded, FeatureMaps, RunEnded, RunStarted, StepEnded
+from cnnstudio.core.events import (
+    EndReason,
+    EpochEnded,
+    FeatureMaps,
+    LayerPulse,
+    Pulse,
+    RunEnded,
+    RunStarted,
+    StepEnded,
+)
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
@@ -52,6 +61,16 @@ def epoch(number: int, *, val_accuracy: float = 0.8, best: bool = True, seconds:
         seconds=seconds,
         best=best,
     )
+
+
+def pulse(at: float, *layers: LayerPulse) -> Pulse:
+    """Return how layers learn after `at` epochs of ten steps each; without any told, those of a small network."""
+    usual = tuple(
+        LayerPulse(path=path, gradient=0.02 * 2**number, weight=4.0, update=1e-3, dead=0.1)
+        for number, path in enumerate(("features.0", "features.7", "features.14"))
+    )
+    head = LayerPulse(path="classifier", gradient=0.5, weight=1.0, update=2e-3)
+    return Pulse(step=round(10 * at), epoch=at, layers=layers or (*usual, head))
 
 
 def ended(

@@ -79,9 +79,9 @@ def begin(session: Session) -> None:
 
 def feed(session: Session, *events: Event) -> None:
     """Hand events over as the host of a run does."""
-    session._host.streamed.emit(list(events))
+    session._runs.host.streamed.emit(list(events))
 
 
 def finish(session: Session) -> None:
     """Let the thread of the run have ended."""
-    session._host.ended.emit()
+    session._runs.host.ended.emit()

@@ -66,7 +66,9 @@ def test_a_device_that_is_not_there_is_a_problem_and_the_layers_stay(
     assert found.summary is not None
 
 
-@pytest.mark.parametrize(("arch", "label"), [("resnet18", "CPU · bf16"), ("efficientnet_lite0", "CPU · fp32")])
+@pytest.mark.parametrize(
+    ("arch", "label"), [("resnet18", "CPU · bf16"), ("efficientnet_lite0", "CPU · bf16, depthwise fp32")]
+)
 def test_the_device_chip_knows_that_depthwise_convolutions_compute_in_float32(
     monkeypatch: pytest.MonkeyPatch, arch: str, label: str
 ) -> None:
@@ -125,3 +127,19 @@ def test_a_prediction_comes_with_the_upright_image(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG nonsense")
     with pytest.raises(InputError, match=r"the image cannot be read: .*broken\.png\]: choose another one"):
         background.predict(tmp_path / "run", tmp_path / "broken.png")
+
+
+def test_what_an_earlier_run_has_found_is_used_and_said() -> None:
+    from cnnstudio.core.events import Tried
+    from cnnstudio.engine import tuning
+    from cnnstudio.engine.tuning_memory import Finding, keep
+
+    settings = ("compute.device=cpu", "compute.precision=float32", "data.image_size=64")
+    config = load_config(None, settings)
+    assert describe(*settings).arithmetic == ""
+    tried = (Tried(precision="float32", memory_format="contiguous", images_per_second=50.0),)
+    finding = Finding(precision="float32", memory_format="contiguous", images=32, tried=tried)
+    keep(tuning._key(config, 64, tuning._ways(config, depthwise=False)), finding)
+    found = describe(*settings)
+    assert found.arithmetic == "Tried in an earlier run, with 32 images a step:\nfloat32 · contiguous: 50 images/s"
+    assert describe(*settings, "data.batch_size=4").arithmetic == ""

@@ -185,9 +185,9 @@ def test_what_is_watched_reaches_the_run(
     assert session.state.watch == Watch("features.0", "/images/a.png")
     play(monkeypatch, started(), last=ended("stopped"))
     session.start()
-    assert session._host.control.watched == Watch("features.0", "/images/a.png")
+    assert session._runs.host.control.watched == Watch("features.0", "/images/a.png")
     session.watch(layer="")
-    assert session._host.control.watched == Watch("", "/images/a.png")
+    assert session._runs.host.control.watched == Watch("", "/images/a.png")
     with qtbot.waitSignal(session.run_ended):
         session.stop()
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import Event, Phase
+from cnnstudio.core.events import Event, Phase, Tried
 from cnnstudio.data.scan import Catalog
 from cnnstudio.data.splits import Split
 from cnnstudio.data.survey import Survey
@@ -153,3 +153,42 @@ def test_a_device_that_is_not_there_is_no_device() -> None:
     assert device(missing) == ("No such device", "warn", why)
     still = replace(running(started()), device="", device_reason=why)
     assert device(still) == ("CPU · fp32", "good", f"This run uses CPU · fp32; the next one cannot start. {why}")
+
+
+TRIED = (
+    Tried(precision="float32", memory_format="channels_last", images_per_second=21.4),
+    Tried(precision="float32", memory_format="contiguous", images_per_second=1234.5),
+)
+
+
+def test_the_device_chip_tells_what_was_tried() -> None:
+    reason = OPEN.device_reason
+    opening = started().model_copy(
+        update={"device": "CPU · bf16", "tuning": "Tried before the run, with 8 images a step.", "tuned": TRIED}
+    )
+    table = (
+        "Tried before the run, with 8 images a step:\n"
+        "float32 · channels_last: 21 images/s\n"
+        "float32 · contiguous: 1,234 images/s"
+    )
+    assert device(running(opening))[2] == f"{reason}\n{table}"
+    other = opening.model_copy(update={"device": "CPU · fp32"})
+    assert device(running(other))[2].endswith(f"{reason}\n{table}")
+    next_run = replace(OPEN, arithmetic="Not tuned.")
+    assert device(next_run)[2] == f"{reason}\nNot tuned."
+    assert device(replace(running(opening), arithmetic="Not tuned."))[2] == f"{reason}\n{table}"
+    assert device(replace(running(opening, ended(), status="ended"), arithmetic="Not tuned."))[2].endswith("Not tuned.")
+
+
+@pytest.mark.parametrize(
+    ("cost", "words"),
+    [
+        (1.07, "Deterministic algorithms cost 7 % of speed."),
+        (1.01, "Deterministic algorithms cost nothing measurable."),
+        (0.97, "Deterministic algorithms cost nothing measurable."),
+        (None, ""),
+    ],
+)
+def test_the_device_chip_tells_what_being_deterministic_costs(cost: float | None, words: str) -> None:
+    opening = started().model_copy(update={"device": "CPU · bf16", "deterministic_cost": cost})
+    assert device(running(opening))[2].split("\n")[1:] == ([words] if words else [])

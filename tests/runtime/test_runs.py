@@ -5,7 +5,7 @@ import pytest
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, RunEnded, RunStarted, Scalar, StepEnded
+from cnnstudio.core.events import EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
 from cnnstudio.core.serial import to_line
 from cnnstudio.runtime.runs import earlier, free_run_folder, read_events, read_run, recent_runs
 
@@ -105,3 +105,12 @@ def test_what_was_done_before_a_run_went_on_counts_once(tmp_path: Path) -> None:
         steps_per_epoch=5, parameters=1, trainable=1, weights="", resumed_step=8,
     )  # fmt: skip
     assert earlier(read_events(folder), resumed) == [step(5, 3.0), epoch(1), step(8, 1.5)]
+
+
+def test_pulses_from_before_a_run_went_on_are_kept_too() -> None:
+    pulses = [Pulse(step=number, epoch=number / 5, layers=()) for number in (2, 4, 6)]
+    resumed = RunStarted(
+        run="", config=Config(), device="", precision="", classes=("a",), train_images=1, val_images=1,
+        steps_per_epoch=5, parameters=1, trainable=1, weights="", resumed_step=4,
+    )  # fmt: skip
+    assert earlier([step(2, 1.0), *pulses], resumed) == [step(2, 1.0), *pulses[:2]]

@@ -68,7 +68,7 @@ class DataPage(DropPage):
     @Slot(object)
     def _open_run(self, path: Path) -> None:
         self._session.open_run(path)
-        if self._session.state.model_folder == path:
+        if self._session.state.model_folder == path and self._session.state.run.status != "following":
             self.test_requested.emit()
 
 

@@ -1,6 +1,6 @@
 """The feature maps of one layer for one image, and the choice of both."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
@@ -13,12 +13,15 @@ from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.field import ComboField
-from cnnstudio.gui.widgets.map_wall import MapWall
+from cnnstudio.gui.widgets.map_wall import HINT, MapWall
 from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.gui.words import percent
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
+
+
+_ELSEWHERE: Final = "Feature maps can be seen where the run trains"
 
 
 class FeatureMapsPanel(Card):
@@ -61,7 +64,7 @@ class FeatureMapsPanel(Card):
 
     def choose_layer(self, layer: str) -> None:
         """Show the maps of a layer, if it has any and a run goes on to compute them."""
-        if self._session.state.run.active and self._layers.findData(layer) >= 0:
+        if self._session.state.run.ours and self._layers.findData(layer) >= 0:
             self._choose(layer)
 
     def show_maps(self, maps: FeatureMaps) -> None:
@@ -110,10 +113,12 @@ class FeatureMapsPanel(Card):
     @Slot(object)
     def _show(self, state: SessionState) -> None:
         started = state.run.started
-        layers = started.layers if started else ()
+        elsewhere = state.run.status == "following"
+        layers = started.layers if started and not elsewhere else ()
+        self._wall.set_hint(_ELSEWHERE if elsewhere else HINT)
         for chooser in (self._stages, self._layers):
             chooser.setVisible(bool(layers))
-            chooser.setEnabled(state.run.active)
+            chooser.setEnabled(state.run.ours)
         if not layers:
             return
         if self._layers_offered() != layers:

@@ -11,13 +11,14 @@ from cnnstudio.gui.theme import MODES, Mode, Theme, Tokens
 from cnnstudio.gui.widgets.device_chip import DeviceChip, DeviceState
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 
-RunState = Literal["idle", "running", "paused", "stopping"]
+RunState = Literal["idle", "running", "paused", "stopping", "following"]
 
 _MAIN: Final[dict[RunState, tuple[str, str]]] = {
     "idle": ("Start", "play"),
     "running": ("Pause", "pause"),
     "paused": ("Resume", "play"),
     "stopping": ("Stopping…", "stop"),
+    "following": ("Following…", "play"),
 }
 _MODE_WORDS: Final[dict[Mode, str]] = {"system": "As the system", "light": "Light", "dark": "Dark"}
 
@@ -29,7 +30,7 @@ class TopBar(QFrame):
         start_requested: Begin a run.
         pause_requested: Hold the run.
         resume_requested: Let the paused run go on.
-        stop_requested: End the run and keep its best weights.
+        stop_requested: End the run and keep its best weights, or follow it no longer.
         device_clicked: Explain the device.
         theme_chosen: `system`, `light` or `dark`.
     """
@@ -53,8 +54,6 @@ class TopBar(QFrame):
         self._subtitle.setObjectName("top_bar.subtitle")
         self._main = _button("run.start", "primary")
         self._stop = _button("run.stop", "")
-        self._stop.setText("Stop")
-        self._stop.setAccessibleName("Stop")
         self._device = DeviceChip("top_bar.device", theme)
         self._look = _button("top_bar.theme", "quiet")
         self._look.setAccessibleName("Theme")
@@ -73,7 +72,7 @@ class TopBar(QFrame):
         return self._state
 
     def set_state(self, state: RunState) -> None:
-        """Show whether a run is idle, running, paused or stopping."""
+        """Show whether a run is idle, running, paused or stopping, or followed while another process trains it."""
         self._state = state
         self._show()
 
@@ -136,14 +135,18 @@ class TopBar(QFrame):
 
     def _show(self) -> None:
         text, _ = _MAIN[self._state]
-        refusal = self._refusal if self._state == "idle" else ""
+        following = self._state == "following"
+        refusal = self._refusal if self._state == "idle" or following else ""
         self._main.setText(text)
         self._main.setAccessibleName(text)
         self._main.setAccessibleDescription(refusal)
         self._main.setToolTip(refusal)
-        self._main.setEnabled(self._state != "stopping" and not refusal)
-        self._stop.setEnabled(self._state in {"running", "paused"})
-        self._stop.setToolTip("End after this batch and keep the best weights" if self._stop.isEnabled() else "")
+        self._main.setEnabled(self._state not in {"stopping", "following"} and not refusal)
+        self._stop.setText("Stop following" if following else "Stop")
+        self._stop.setAccessibleName(self._stop.text())
+        self._stop.setEnabled(self._state in {"running", "paused", "following"})
+        does = "The other process goes on" if following else "End after this batch and keep the best weights"
+        self._stop.setToolTip(does if self._stop.isEnabled() else "")
         self._recolour(self._theme.tokens)
 
     @Slot()
@@ -155,7 +158,7 @@ class TopBar(QFrame):
                 self.pause_requested.emit()
             case "paused":
                 self.resume_requested.emit()
-            case "stopping":
+            case "stopping" | "following":
                 pass
 
     @Slot()

@@ -4,8 +4,11 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QSignalBlocker, Slot
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
+from cnnstudio.core.config import Config
+from cnnstudio.gui.companions import value
+from cnnstudio.gui.panels.rate_finder import RateFinder
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -17,12 +20,20 @@ _RATES: Final = ("auto", "0.1", "0.03", "0.01", "0.003", "0.001", "0.0003", "0.0
 _SCHEDULES: Final = {"onecycle": "one-cycle", "cosine": "cosine", "constant": "constant"}
 _MIXES: Final = {"none": "none", "mixup": "mixup", "cutmix": "CutMix"}
 _DECAYS: Final = {"0": "off", "0.9": "0.9", "0.99": "0.99", "0.999": "0.999", "0.9999": "0.9999"}
-_PRECISIONS: Final = ("auto", "float32", "bfloat16", "float16")
+_PRECISIONS: Final = {
+    "auto": "auto",
+    "float32": "float32",
+    "bfloat16": "bfloat16",
+    "bfloat16_dense": "bf16 dense",
+    "bfloat16_products": "bf16 mul",
+    "float16": "float16",
+}
 _MOST_SMOOTHING: Final = 0.3
 _DECIMALS: Final = 2
 _TIPS: Final = {
     "train.epochs": "How often every training image is seen.",
     "train.lr": "The highest learning rate of the schedule; auto goes by optimizer and transfer mode.",
+    "train.lr.find": "Try rising learning rates on a copy of the network, and see which one suits it.",
     "train.optimizer": "AdamW adapts the step of each weight; SGD goes with Nesterov momentum.",
     "train.schedule": "One-cycle rises for a quarter of the steps and falls; cosine warms up briefly and falls to 0; "
     "constant stays.",
@@ -32,10 +43,15 @@ _TIPS: Final = {
     "sure; 0.1 is usual.",
     "train.mix": "Learns from pairs of images: mixup blends them, CutMix puts a box of one into the other; the labels "
     "count by their shares.",
+    "train.progressive": "Images of half the side at first, which take a quarter of the time, growing to full size "
+    "over two thirds of the epochs. For networks that learn as a whole.",
     "train.ema": "Decay of a moving average of the weights, which is validated and kept instead of the weights of one "
     "step; the larger the steadier.",
-    "compute.precision": "Arithmetic of convolutions; the weights stay float32.",
+    "compute.precision": "Arithmetic of convolutions; the weights stay float32. Auto tries what is fastest before runs "
+    "that are long enough to gain by it. Depthwise convolutions can stay out of bf16, or products alone be in it.",
     "compute.deterministic": "Deterministic cuDNN and algorithms: the same weights again, but slower.",
+    "compute.isolated": "Trains in a process of its own, which takes a few seconds and some memory: should it crash, "
+    "the window lives on and offers to resume.",
 }
 
 
@@ -44,6 +60,7 @@ class TrainingSettings(Card):
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.settings", "Training", parent=parent)
+        self._config = session.state.config
         self._epochs = SpinField("train.epochs", "Epochs", low=1, high=100_000)
         self._lr = ComboField("train.lr", "Learning rate", {rate: rate for rate in _RATES})
         self._optimizer = ComboField("train.optimizer", "Optimizer", {"adamw": "AdamW", "sgd": "SGD"})
@@ -54,25 +71,45 @@ class TrainingSettings(Card):
             "train.label_smoothing", "Label smoothing", low=0, high=_MOST_SMOOTHING, step=0.05, decimals=_DECIMALS
         )
         self._mix = ComboField("train.mix", "Mixed images", _MIXES)
+        self._progressive = Switch("train.progressive", "Small images first", theme)
         self._ema = ComboField("train.ema", "Weight average", _DECAYS)
-        self._precision = ComboField("compute.precision", "Precision", {each: each for each in _PRECISIONS})
+        self._precision = ComboField("compute.precision", "Precision", _PRECISIONS)
         self._deterministic = Switch("compute.deterministic", "Deterministic", theme)
+        self._isolated = Switch("compute.isolated", "Isolated process", theme)
+        self._find = QPushButton("Find …")
+        self._find.setObjectName("train.lr.find")
+        self._find.setAccessibleName("Find a learning rate")
+        self._find.setProperty("role", "text")
+        self._rare = (self._patience, self._smoothing, self._mix, self._progressive, self._ema, self._isolated)
+        self._more = QPushButton()
+        self._more.setObjectName("train.settings.more")
+        self._more.setCheckable(True)
+        self._more.setProperty("role", "text")
         self._note = QLabel()
         self._note.setObjectName("train.settings.note")
         self._note.setProperty("role", "caption")
         self._lay_out()
         self._connect(session)
+        self._find.clicked.connect(lambda: self._find_rate(session, theme))
         session.changed.connect(self._show)
         self._show(session.state)
 
     def _lay_out(self) -> None:
-        train = (self._epochs, self._lr, self._optimizer, self._schedule, self._patience)
-        more = (self._smoothing, self._mix, self._ema, self._precision, self._deterministic)
-        for control in (*train, *more):
+        usual = (self._epochs, self._lr, self._optimizer, self._schedule, self._precision, self._deterministic)
+        self._rows = {
+            control.objectName(): Field(control.accessibleName(), control) for control in (*usual, *self._rare)
+        }
+        for control in (*usual, *self._rare):
             control.setToolTip(_TIPS[control.objectName()])
-            self.body.addWidget(Field(control.accessibleName(), control))
+            if control is self._rare[0]:
+                self.body.addWidget(self._more)
+            self.body.addWidget(self._rows[control.objectName()])
+        self._rows["train.lr"].add_before(self._find)
+        self._rows["train.lr"].set_compact(28, spacing=6)
         self.body.addWidget(self._note)
-        self.body.setSpacing(3)  # ten rows, and the network below them, at 800 pixels
+        self.body.setSpacing(3)  # these rows, and the network below them, at 800 pixels
+        self._more.toggled.connect(self._show_rare)
+        self._show_rare(False)
 
     def _connect(self, session: Session) -> None:
         for number in (self._epochs, self._patience, self._smoothing):
@@ -81,21 +118,49 @@ class TrainingSettings(Card):
             choice.chosen.connect(partial(session.set_value, choice.objectName()))
         self._lr.chosen.connect(lambda key: session.set_value("train.lr", key if key == "auto" else float(key)))
         self._ema.chosen.connect(lambda key: session.set_value("train.ema", float(key)))
-        self._deterministic.toggled.connect(partial(session.set_value, "compute.deterministic"))
+        for switch in (self._progressive, self._deterministic, self._isolated):
+            switch.toggled.connect(partial(session.set_value, switch.objectName()))
+
+    def _find_rate(self, session: Session, theme: Theme) -> None:
+        finder = RateFinder(session, theme, self.window())
+        finder.finished.connect(finder.deleteLater)
+        finder.open()
+
+    @Slot(bool)
+    def _show_rare(self, shown: bool) -> None:
+        for control in self._rare:
+            self._rows[control.objectName()].setVisible(shown)
+        self._name_more()
+
+    def _name_more(self) -> None:
+        """Say how many of the settings that are out of sight are not as they are at first."""
+        changed = sum(
+            value(self._config, each.objectName()) != value(Config(), each.objectName()) for each in self._rare
+        )
+        told = f" ({changed} changed)" if changed and not self._more.isChecked() else ""
+        self._more.setText("Fewer settings" if self._more.isChecked() else f"More settings{told}")
+        self._more.setAccessibleName(self._more.text())
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
+        self._config = state.config
+        self._name_more()
         train, compute = state.config.train, state.config.compute
         self._epochs.setValue(train.epochs)
         self._patience.setValue(train.patience)
         _show_number(self._smoothing, train.label_smoothing, most=_MOST_SMOOTHING)
+        self._progressive.setChecked(train.progressive)
         self._deterministic.setChecked(compute.deterministic)
+        self._isolated.setChecked(compute.isolated)
         _show_choice(self._lr, "auto" if train.lr == "auto" else f"{train.lr:g}")
         _show_choice(self._ema, f"{train.ema:g}")
         self._mix.set_value(train.mix)
         self._optimizer.set_value(train.optimizer)
         self._schedule.set_value(train.schedule)
         self._precision.set_value(compute.precision)
+        refusal = "Not while a run is under way." if state.run.active else state.start_refusal
+        self._find.setEnabled(not refusal)
+        self._find.setToolTip(refusal or _TIPS["train.lr.find"])
         self._note.setText("Applies from the next run" if state.run.active else "")
         self._note.setVisible(state.run.active)
 

@@ -39,7 +39,7 @@ class Banner(QFrame):
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._action = QPushButton()
         self._action.setObjectName(f"{object_name}.action")
-        self._action.setProperty("role", "link")
+        self._action.setProperty("role", "small")
         self._close = QPushButton()
         self._close.setObjectName(f"{object_name}.close")
         self._close.setProperty("role", "close")

@@ -38,6 +38,12 @@ class Field(QWidget):
         layout.addWidget(control, 0, Qt.AlignmentFlag.AlignRight)
         self.setMinimumHeight(28)
 
+    def add_before(self, widget: QWidget) -> None:
+        """Put another widget before the control."""
+        layout = self.layout()
+        assert isinstance(layout, QHBoxLayout)
+        layout.insertWidget(layout.count() - 1, widget)
+
     def set_compact(self, height: int, *, spacing: int) -> None:
         """Let the row be lower and closer than others, in pixels."""
         self.setMinimumHeight(height)

@@ -1,5 +1,7 @@
 """All feature maps of a layer side by side."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Signal
@@ -11,7 +13,7 @@ from cnnstudio.gui.widgets.colormaps import ColorMap, gradient
 from cnnstudio.gui.widgets.map_canvas import EnlargedMap, MapCanvas
 from cnnstudio.gui.widgets.tile_grid import fit_grid
 
-_HINT = "Feature maps of your image appear here once training starts"
+HINT: Final = "Feature maps of your image appear here once training starts"
 _SCALE = "Each map is scaled from its own smallest to its own largest value"
 
 
@@ -54,7 +56,7 @@ class MapWall(QWidget):
         self.enlarged = EnlargedMap(color_map, self)
         self.enlarged.closed.connect(self._close)
 
-        self._hint = QLabel(_HINT)
+        self._hint = QLabel(HINT)
         self._hint.setObjectName("map_hint")
         self._hint.setProperty("role", "muted")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -97,6 +99,10 @@ class MapWall(QWidget):
             self.enlarged.show_map(tiles[self.canvas.current], self.canvas.current)
         self._name_channel(self.canvas.hovered)
         self._pages.setCurrentIndex(1 if len(tiles) else 0)
+
+    def set_hint(self, text: str) -> None:
+        """Say why there is nothing to see, while that is so."""
+        self._hint.setText(text)
 
     def clear(self) -> None:
         """Show no maps, and say when there will be some."""
@@ -160,7 +166,7 @@ class MapWall(QWidget):
         text = f"{count:,} channels" if channel < 0 else f"channel {channel} of {count:,}"
         self._count.setText(text)
         of_layer = f" of {self._title}" if self._title else ""
-        self.canvas.setAccessibleDescription(f"{text}{of_layer}" if count else _HINT)
+        self.canvas.setAccessibleDescription(f"{text}{of_layer}" if count else self._hint.text())
 
     def _key(self, color_map: ColorMap, scale: str) -> tuple[QWidget, ...]:
         """Return the words and the strip that say what the colours mean."""

@@ -50,6 +50,15 @@ class PillRow(QFrame):
         if options:
             self.set_value(kept if kept in options else next(iter(options)))
 
+    def set_text(self, key: str, text: str) -> None:
+        """Call an option otherwise.
+
+        Raises:
+            KeyError: There is no such option.
+        """
+        self._buttons[key].setText(text)
+        self._buttons[key].setAccessibleName(f"{self.accessibleName()}: {text}")
+
     def value(self) -> str:
         """Return the key that is chosen, empty if there are no options."""
         checked = self._group.checkedButton()

@@ -61,12 +61,8 @@ class _RunRow(QAbstractButton):
         self.run = run
         self._theme = theme
         accuracy = "" if run.best_val_accuracy is None else percent(run.best_val_accuracy)
-        columns = (
-            run.path.name,
-            arch_title(run.config.model.arch),
-            accuracy,
-            moment(run.modified, datetime.now(UTC).astimezone()),
-        )
+        when = "training elsewhere" if run.written else moment(run.modified, datetime.now(UTC).astimezone())
+        columns = (run.path.name, arch_title(run.config.model.arch), accuracy, when)
         self.setObjectName(object_name)
         self.setAccessibleName(", ".join(filter(None, columns)))
         self.setToolTip(str(run.path))

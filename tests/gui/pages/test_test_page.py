@@ -21,6 +21,7 @@ from cnnstudio.gui.widgets.drop_area import DropArea
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.picture_view import PictureView
 from cnnstudio.gui.widgets.prediction_bars import PredictionBars
+from tests.gui.sessions import feed
 
 T = TypeVar("T", bound=QWidget)
 Drop = Callable[[QWidget, Path], bool]
@@ -184,22 +185,22 @@ def test_a_model_that_is_gone_leaves_the_choice(qtbot: QtBot, page: TestPage, se
 def test_a_better_epoch_answers_again(
     qtbot: QtBot, page: TestPage, session: Session, runs: Runs, red: Path, drop: Drop
 ) -> None:
-    session._take_events([opening(runs[1]), epoch(1, 0.5)])
+    feed(session, opening(runs[1]), epoch(1, 0.5))
     session._set_run("running")
     assert session.state.model_folder == runs[1]
     assert part(page, ComboField, "test.run").currentText() == "colours-compact-2 · still learning"
     assert text(page, "test.model") == "Compact CNN · best epoch 1 · 50.0 %"
     answered(qtbot, session, lambda: drop(page, red))
-    answered(qtbot, session, lambda: session._take_events([epoch(2, 0.75)]))
+    answered(qtbot, session, lambda: feed(session, epoch(2, 0.75)))
     assert text(page, "test.model") == "Compact CNN · best epoch 2 · 75.0 %"
     with qtbot.assertNotEmitted(session.predicted, wait=300):
-        session._take_events([epoch(3, 0.5, best=False)])
+        feed(session, epoch(3, 0.5, best=False))
     page.hide()
     with qtbot.assertNotEmitted(session.predicted, wait=300):
-        session._take_events([epoch(4, 0.8)])
+        feed(session, epoch(4, 0.8))
     answered(qtbot, session, page.show)
     session.open_run(runs[0])
-    session._take_events([epoch(5, 0.9)])
+    feed(session, epoch(5, 0.9))
     assert session.state.model_folder == runs[0]
 
 

@@ -8,8 +8,8 @@ from cnnstudio.gui.pages.train_page import TrainPage
 from cnnstudio.gui.panels.network_panel import NetworkPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.curve_plot import CurvePlot
 from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.loss_plot import LossPlot
 from cnnstudio.gui.widgets.map_wall import MapWall
 from cnnstudio.gui.widgets.stage_column import StageColumn
 from tests.e2e.gestures import child, choose, press
@@ -44,8 +44,8 @@ def running(page: TrainPage, session: Session) -> TrainPage:
     return page
 
 
-def curves(page: TrainPage) -> CurvePlot:
-    return child(page, CurvePlot, "train.curves")
+def curves(page: TrainPage) -> LossPlot:
+    return child(page, LossPlot, "train.curves")
 
 
 def points(page: TrainPage, curve: str) -> list[tuple[float, float]]:
@@ -97,13 +97,13 @@ def test_what_came_while_the_page_was_hidden_is_drawn_when_it_is_seen(
 def test_maps_are_asked_for_only_while_the_page_is_seen(
     pages: QStackedWidget, running: TrainPage, session: Session
 ) -> None:
-    assert session._host.control.watched == Watch("features.6")
+    assert session._runs.host.control.watched == Watch("features.6")
     pages.setCurrentIndex(1)
-    assert session._host.control.watched == Watch("")
+    assert session._runs.host.control.watched == Watch("")
     pages.setCurrentIndex(0)
-    assert session._host.control.watched == Watch("features.6")
+    assert session._runs.host.control.watched == Watch("features.6")
     pages.hide()
-    assert session._host.control.watched == Watch("")
+    assert session._runs.host.control.watched == Watch("")
 
 
 def test_a_run_that_begins_behind_another_page_computes_no_maps(
@@ -113,9 +113,9 @@ def test_a_run_that_begins_behind_another_page_computes_no_maps(
     session._set(summary=summary())
     begin(session)
     feed(session, started())
-    assert session._host.control.watched == Watch("")
+    assert session._runs.host.control.watched == Watch("")
     pages.setCurrentIndex(0)
-    assert session._host.control.watched == Watch("features.6")
+    assert session._runs.host.control.watched == Watch("features.6")
 
 
 def test_maps_reach_the_wall(running: TrainPage, session: Session) -> None:

@@ -84,10 +84,10 @@ def test_stages_lead_to_their_last_layer(running: FeatureMapsPanel, session: Ses
         f"stage{number}": f"train.maps.stage.{layer}" for number, layer in enumerate(OUTPUTS, start=1)
     }
     assert [layers(running).itemText(row) for row in range(layers(running).count())] == list(LAYERS)
-    assert session._host.control.watched == Watch("features.6")
+    assert session._runs.host.control.watched == Watch("features.6")
     press(running, "train.maps.stage.features.20")
     assert layers(running).value() == "features.20"
-    assert session._host.control.watched == Watch("features.20")
+    assert session._runs.host.control.watched == Watch("features.20")
     assert session.state.watch == Watch("features.20")
 
 
@@ -108,7 +108,7 @@ def test_any_layer_can_be_chosen_and_marks_its_stage(running: FeatureMapsPanel, 
     told: list[str] = []
     running.layer_chosen.connect(told.append)
     choose(running, "train.maps.layer", "features.17")
-    assert session._host.control.watched == Watch("features.17")
+    assert session._runs.host.control.watched == Watch("features.17")
     assert (pills(running).value(), told) == ("features.20", ["features.17"])
     choose(running, "train.maps.layer", "features.0")
     assert pills(running).value() == "features.6"
@@ -156,7 +156,7 @@ def test_the_choice_outlives_a_run_with_the_same_layers(running: FeatureMapsPane
     assert not pills(running).isVisible()
     feed(session, started())
     assert pills(running).value() == "features.13"
-    assert session._host.control.watched.layer == "features.13"
+    assert session._runs.host.control.watched.layer == "features.13"
 
 
 def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: FeatureMapsPanel, session: Session) -> None:
@@ -171,12 +171,12 @@ def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: Featur
 
 def test_nothing_is_watched_while_nobody_looks(running: FeatureMapsPanel, session: Session) -> None:
     running.watch(seen=False)
-    assert session._host.control.watched == Watch()
+    assert session._runs.host.control.watched == Watch()
     running.choose_layer("features.20")
     press(running, "train.maps.stage.features.13")
-    assert session._host.control.watched == Watch()
+    assert session._runs.host.control.watched == Watch()
     running.watch(seen=True)
-    assert session._host.control.watched == Watch("features.13")
+    assert session._runs.host.control.watched == Watch("features.13")
 
 
 # Maps
@@ -216,7 +216,7 @@ def test_one_validation_image_of_each_class_is_on_offer(
     assert images(panel) == [*names, "Choose a file …"]
     assert session.state.watch.image == str(first[0])
     choose(panel, "train.maps.image", names[2])
-    assert session._host.control.watched.image == str(first[2])
+    assert session._runs.host.control.watched.image == str(first[2])
     assert child(panel, ComboField, "train.maps.image").currentText() == names[2]
 
 
@@ -236,7 +236,7 @@ def test_a_dropped_image_becomes_the_preview(
     look_at(qtbot, session, folder)
     mine = (folder / "ant" / "000.png").rename(folder.parent / "mine.PNG")
     assert drop(running, mine)
-    assert session._host.control.watched == Watch("features.6", str(mine))
+    assert session._runs.host.control.watched == Watch("features.6", str(mine))
     assert images(running)[0] == "mine.PNG"
     assert child(running, ComboField, "train.maps.image").currentText() == "mine.PNG"
     choose(running, "train.maps.image", images(running)[1])

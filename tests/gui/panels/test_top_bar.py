@@ -32,6 +32,7 @@ def button(bar: TopBar, name: str) -> QPushButton:
         ("running", "Pause", True, True),
         ("paused", "Resume", True, True),
         ("stopping", "Stopping…", False, False),
+        ("following", "Following…", False, True),
     ],
 )
 def test_buttons_say_what_they_would_do(

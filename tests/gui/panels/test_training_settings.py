@@ -3,7 +3,7 @@ from operator import attrgetter
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -24,6 +24,7 @@ def panel(qtbot: QtBot, theme: Theme, session: Session) -> TrainingSettings:
     panel.resize(316, 320)
     panel.show()
     qtbot.waitExposed(panel)
+    press(panel, "train.settings.more")
     return panel
 
 
@@ -33,7 +34,8 @@ def shown(panel: TrainingSettings) -> dict[str, object]:
     found["train.label_smoothing"] = child(panel, NumberField, "train.label_smoothing").value()
     for key in ("train.lr", "train.optimizer", "train.schedule", "train.mix", "train.ema", "compute.precision"):
         found[key] = child(panel, ComboField, key).value()
-    found["compute.deterministic"] = child(panel, Switch, "compute.deterministic").isChecked()
+    for key in ("train.progressive", "compute.deterministic", "compute.isolated"):
+        found[key] = child(panel, Switch, key).isChecked()
     return found
 
 
@@ -45,9 +47,11 @@ DEFAULTS = {
     "train.patience": 0,
     "train.label_smoothing": 0.0,
     "train.mix": "none",
+    "train.progressive": False,
     "train.ema": "0",
     "compute.precision": "auto",
     "compute.deterministic": False,
+    "compute.isolated": False,
 }
 
 
@@ -120,9 +124,10 @@ def test_label_smoothing_goes_up_in_steps(panel: TrainingSettings, session: Sess
     assert session.state.config.train.label_smoothing == 0.25
 
 
-def test_the_switch_is_two_way(panel: TrainingSettings, session: Session) -> None:
-    press(panel, "compute.deterministic")
-    assert session.state.config.compute.deterministic is True
+@pytest.mark.parametrize("key", ["train.progressive", "compute.deterministic", "compute.isolated"])
+def test_a_switch_is_two_way(panel: TrainingSettings, session: Session, key: str) -> None:
+    press(panel, key)
+    assert attrgetter(key)(session.state.config) is True
     session.undo()
     assert shown(panel) == DEFAULTS
 
@@ -200,3 +205,22 @@ def test_every_control_has_a_name_and_a_tip(panel: TrainingSettings) -> None:
         control = child(panel, QWidget, key)
         assert control.accessibleName()
         assert control.toolTip()
+
+
+def test_what_is_rarely_changed_is_out_of_sight_and_told(qtbot: QtBot, theme: Theme, session: Session) -> None:
+    panel = TrainingSettings(session, theme)
+    qtbot.addWidget(panel)
+    panel.show()
+    more = child(panel, QPushButton, "train.settings.more")
+    mix = child(panel, ComboField, "train.mix")
+    assert more.text() == "More settings"
+    assert not mix.isVisible()
+    assert child(panel, ComboField, "compute.precision").isVisible()
+    session.set_value("train.mix", "mixup")
+    session.set_value("train.patience", 3)
+    assert more.text() == "More settings (2 changed)"
+    QTest.keyClick(more, Qt.Key.Key_Space)
+    assert mix.isVisible()
+    assert more.text() == "Fewer settings"
+    QTest.keyClick(more, Qt.Key.Key_Space)
+    assert not mix.isVisible()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def test_an_architecture_of_another_version_keeps_its_key() -> None:
 
 def past(name: str, next_epoch: int | None) -> PastRun:
     return PastRun(Path("/runs") / name, Config(), ("ant", "bee"), 0.9, 3, "stopped", 0.0, next_epoch)
+
+
+def test_a_run_that_another_process_writes_says_so(qtbot: QtBot, theme: Theme) -> None:
+    card = RecentRuns("recent", "Recent runs", theme)
+    qtbot.addWidget(card)
+    card.set_runs([replace(past("cluster", None), written=True), past("done", None)])
+    names = [each.accessibleName() for each in card.findChildren(QAbstractButton) if each.parent() is card]
+    assert [name.endswith("training elsewhere") for name in names] == [True, False]
 
 
 def test_a_run_that_can_go_on_offers_it(qtbot: QtBot, theme: Theme) -> None:

@@ -1,0 +1,225 @@
+"""What the training doctor finds in the run: the evidence, a sentence, and a button that mends it in the next run."""
+
+from dataclasses import replace
+from typing import Final
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from cnnstudio.core.config import Config
+from cnnstudio.core.errors import InputError
+from cnnstudio.core.events import Event
+from cnnstudio.core.findings import Remedy
+from cnnstudio.gui.icons import pixmap
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.state import SessionState
+from cnnstudio.gui.theme import Theme, Tokens
+from cnnstudio.gui.widgets.card import Card
+from cnnstudio.gui.words import in_sentences
+from cnnstudio.runtime.diagnosis import Diagnosis, Record
+from cnnstudio.runtime.training_doctor import diagnose
+
+_WAITING: Final = "What goes wrong while a run learns is named here"
+_WELL: Final = "Nothing to report"
+_GLYPH: Final = 16
+
+
+class DoctorPanel(Card):
+    """A row for each finding, the gravest first; it judges with every report, whether or not it is seen.
+
+    Attributes:
+        findings: What there is to say.
+
+    Signals:
+        evidence_chosen: Name of a curve, and the part of it that shows a finding, in epochs.
+        counted: How many findings there are, whenever that changes.
+    """
+
+    evidence_chosen = Signal(str, float, float)
+    counted = Signal(int)
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__("train.doctor_card", "Training doctor", parent=parent)
+        self._session = session
+        self._theme = theme
+        self._config = self._begun = session.state.config
+        self._record = Record()
+        self.findings: tuple[Diagnosis, ...] = ()
+        self._rows: list[_Row] = []
+        self._nothing = QLabel(_WAITING)
+        self._nothing.setObjectName("train.doctor.nothing")
+        self._nothing.setProperty("role", "muted")
+        self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._nothing.setWordWrap(True)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(12)
+        self._lay_out()
+        theme.changed.connect(self._recolour)
+        session.run_began.connect(self._begin)
+        session.streamed.connect(self._take)
+        session.changed.connect(self._offer)
+        self._show()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._list)
+        column.addStretch()
+        self._scroll = QScrollArea()
+        self._scroll.setObjectName("train.doctor.list")
+        self._scroll.setAccessibleName("Findings")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setWidget(content)
+        self.body.addWidget(self._nothing, 1)
+        self.body.addWidget(self._scroll, 1)
+
+    @Slot()
+    def _begin(self) -> None:
+        self._record, self._begun = Record(), self._session.state.config
+        self._judge()
+
+    @Slot(object)
+    def _take(self, events: list[Event]) -> None:
+        if self._record.add(events):
+            self._judge()
+
+    def _judge(self) -> None:
+        findings, before = diagnose(self._record), len(self.findings)
+        if findings != self.findings or not findings:
+            self.findings = findings
+            self._show()
+        if len(findings) != before:
+            self.counted.emit(len(findings))
+
+    def _show(self) -> None:
+        while len(self._rows) < len(self.findings):
+            row = _Row(f"train.doctor.{len(self._rows)}", self)
+            row.remedy_chosen.connect(self._mend)
+            row.evidence_chosen.connect(self.evidence_chosen)
+            self._rows.append(row)
+            self._list.addWidget(row)
+        for number, row in enumerate(self._rows):
+            row.setVisible(number < len(self.findings))
+            if number < len(self.findings):
+                finding = self.findings[number]
+                remedies = tuple(each for each in finding.remedies if not _is_set(each, self._begun))
+                row.set_finding(replace(finding, remedies=remedies), self._session.state.config, self._theme.tokens)
+        self._nothing.setText(_WELL if self._record.steps else _WAITING)
+        self._nothing.setVisible(not self.findings)
+        self._scroll.setVisible(bool(self.findings))
+
+    @Slot(object)
+    def _offer(self, state: SessionState) -> None:
+        if state.config != self._config:  # a run changes the state many times a second
+            self._config = state.config
+            for row in self._rows[: len(self.findings)]:
+                row.offer(state.config)
+
+    @Slot(object)
+    def _mend(self, remedy: Remedy) -> None:
+        try:
+            config = remedy.applied(self._session.state.config)
+        except InputError as error:
+            self._session.say("warn", in_sentences(error))
+            return
+        self._session.use_config(config)
+        self._session.say("info", f"For the next run: {remedy.label[0].lower()}{remedy.label[1:]}.")
+
+    @Slot(object)
+    def _recolour(self, tokens: Tokens) -> None:
+        for row in self._rows:
+            row.recolour(tokens)
+
+
+class _Row(QWidget):
+    """A finding: its sentence, a button to its evidence, and buttons that mend it.
+
+    Signals:
+        evidence_chosen: Curve, and part of it.
+        remedy_chosen: The remedy whose button was pressed (`Remedy`).
+    """
+
+    evidence_chosen = Signal(str, float, float)
+    remedy_chosen = Signal(object)
+
+    def __init__(self, object_name: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName(object_name)
+        self._finding: Diagnosis
+        self._glyph = QLabel()
+        self._words = QLabel()
+        self._words.setObjectName(f"{object_name}.text")
+        self._words.setTextFormat(Qt.TextFormat.PlainText)
+        self._words.setWordWrap(True)
+        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._show = self._button("show", "Show")
+        self._show.clicked.connect(self._point)
+        self._remedies = [self._button(f"remedy{number}", "") for number in range(4)]
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for number, button in enumerate(self._remedies):
+            button.clicked.connect(lambda _checked=False, number=number: self._choose(number))
+        for button in (self._show, *self._remedies):
+            buttons.addWidget(button)
+        buttons.addStretch()
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        column.addWidget(self._words)
+        column.addLayout(buttons)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(column, 1)
+
+    def set_finding(self, finding: Diagnosis, config: Config, tokens: Tokens) -> None:
+        """Show another finding."""
+        self._finding = finding
+        self._words.setText(finding.sentence)
+        evidence = finding.evidence
+        where = f"epoch {evidence.begin:.1f} to {evidence.end:.1f}"
+        self._show.setAccessibleDescription(f"{finding.sentence} Seen in {where}.")
+        self._show.setToolTip(f"Show {where}")
+        self.offer(config)
+        self.recolour(tokens)
+
+    def offer(self, config: Config) -> None:
+        """Offer what the settings of the next run do not have yet."""
+        for number, button in enumerate(self._remedies):
+            known = number < len(self._finding.remedies)
+            button.setVisible(known)
+            if known:
+                remedy = self._finding.remedies[number]
+                done = _is_set(remedy, config)
+                button.setText(f"{remedy.label} ✓" if done else remedy.label)
+                button.setEnabled(not done)
+                button.setAccessibleName(f"{remedy.label}: set for the next run" if done else remedy.label)
+                button.setAccessibleDescription(self._finding.sentence)
+
+    def recolour(self, tokens: Tokens) -> None:
+        """Draw the icon in the colour of the theme."""
+        self._glyph.setPixmap(pixmap("warning", tokens.warn, _GLYPH, self.devicePixelRatioF()))
+
+    def _button(self, name: str, text: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setObjectName(f"{self.objectName()}.{name}")
+        button.setAccessibleName(text)
+        button.setProperty("role", "link")
+        return button
+
+    @Slot()
+    def _point(self) -> None:
+        evidence = self._finding.evidence
+        self.evidence_chosen.emit(evidence.curve, evidence.begin, evidence.end)
+
+    def _choose(self, number: int) -> None:
+        self.remedy_chosen.emit(self._finding.remedies[number])
+
+
+def _is_set(remedy: Remedy, config: Config) -> bool:
+    tree = config.model_dump()
+    return all(tree[section][name] == value for (key, value) in remedy.changes for section, name in [key.split(".")])

@@ -1,0 +1,82 @@
+"""What can be looked at while a run goes on, one view at a time: feature maps, gradients, the training doctor."""
+
+from typing import Final
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from cnnstudio.gui.panels.doctor_panel import DoctorPanel
+from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
+from cnnstudio.gui.panels.gradients_panel import GradientsPanel
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.pill_row import PillRow
+
+_VIEWS: Final = {"maps": "Feature maps", "gradients": "Gradients", "doctor": "Doctor"}
+
+
+class LiveViews(QWidget):
+    """Pills over a stack of cards; what is not seen is neither computed nor drawn.
+
+    Attributes:
+        maps: The feature maps.
+
+    Signals:
+        evidence_chosen: Name of a curve, and the part of it that shows a finding, in epochs.
+    """
+
+    evidence_chosen = Signal(str, float, float)
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("train.live")
+        self.maps = FeatureMapsPanel(session, theme)
+        self._doctor = DoctorPanel(session, theme)
+        self._pills = PillRow("train.views", "View", _VIEWS)
+        self._cards: dict[str, QWidget] = {
+            "maps": self.maps,
+            "gradients": GradientsPanel(session, theme),
+            "doctor": self._doctor,
+        }
+        self._stack = QStackedWidget()
+        for card in self._cards.values():
+            self._stack.addWidget(card)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self._pills)
+        layout.addWidget(self._stack, 1)
+        self._pills.chosen.connect(self._present)
+        self._doctor.counted.connect(self._badge)
+        self._doctor.evidence_chosen.connect(self._point)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch again."""
+        super().showEvent(event)
+        self._watch()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Ask for no more maps; what nobody sees is not computed."""
+        self.maps.watch(seen=False)
+        super().hideEvent(event)
+
+    @Slot(str)
+    def _present(self, view: str) -> None:
+        self._stack.setCurrentWidget(self._cards[view])
+        self._watch()
+
+    def _watch(self) -> None:
+        self.maps.watch(seen=self._stack.currentWidget() is self.maps)
+
+    @Slot(int)
+    def _badge(self, findings: int) -> None:
+        self._pills.set_text("doctor", f"Doctor · {findings}" if findings else _VIEWS["doctor"])
+
+    @Slot(str, float, float)
+    def _point(self, curve: str, begin: float, end: float) -> None:
+        if curve == "pulse":  # figures of layers are in the view beside
+            self._pills.set_value("gradients")
+            self._present("gradients")
+        else:
+            self.evidence_chosen.emit(curve, begin, end)

@@ -1,0 +1,100 @@
+import pytest
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.core.events import Event, RunStarted
+from cnnstudio.gui.panels.doctor_panel import DoctorPanel
+from cnnstudio.gui.session import Session
+from cnnstudio.gui.theme import Theme
+from tests.e2e.gestures import child, press
+from tests.gui.events import epoch, started, step
+from tests.gui.sessions import begin, feed, notice
+
+
+def tiny(*, batch_size: int = 2) -> RunStarted:
+    """Return the opening of a run whose BatchNorm sees few images."""
+    opening = started(epochs=20)
+    config = opening.config.replace("data.batch_size", batch_size).replace("model.batchnorm", True)
+    return opening.model_copy(update={"config": config})
+
+
+def overfits(upto: int) -> list[Event]:
+    """Return epochs whose validation loss is best in the second one."""
+    losses = {number: {"train_loss": 1 / number, "val_loss": 0.5 + abs(number - 2) / 10} for number in range(1, upto)}
+    return [epoch(number).model_copy(update=figures) for number, figures in losses.items()]
+
+
+@pytest.fixture
+def panel(qtbot: QtBot, session: Session, theme: Theme) -> DoctorPanel:
+    panel = DoctorPanel(session, theme)
+    qtbot.addWidget(panel)
+    panel.resize(800, 320)
+    panel.show()
+    return panel
+
+
+def said(panel: DoctorPanel) -> list[str]:
+    return [each.kind for each in panel.findings]
+
+
+def test_without_a_finding_it_says_so(panel: DoctorPanel, session: Session) -> None:
+    nothing = child(panel, QLabel, "train.doctor.nothing")
+    assert nothing.text() == "What goes wrong while a run learns is named here"
+    begin(session)
+    feed(session, tiny(batch_size=8), step(1.0), epoch(1))
+    assert nothing.isVisible()
+    assert nothing.text() == "Nothing to report"
+    feed(session, *overfits(9))
+    assert not nothing.isVisible()
+    assert said(panel) == ["overfitting"]
+
+
+def test_findings_are_counted_as_they_come_and_forgotten_with_the_run(
+    panel: DoctorPanel, session: Session, qtbot: QtBot
+) -> None:
+    counts: list[int] = []
+    panel.counted.connect(counts.append)
+    begin(session)
+    feed(session, tiny(), step(1.0), epoch(1))
+    feed(session, *overfits(9))
+    assert said(panel) == ["tiny_batches", "overfitting"]
+    assert "epoch 2" in child(panel, QLabel, "train.doctor.1.text").text()
+    begin(session)
+    assert said(panel) == []
+    assert counts == [1, 2, 0]
+
+
+def test_the_evidence_of_a_finding_can_be_asked_for(panel: DoctorPanel, session: Session, qtbot: QtBot) -> None:
+    begin(session)
+    feed(session, tiny(), step(1.0), epoch(1), *overfits(9))
+    with qtbot.waitSignal(panel.evidence_chosen) as asked:
+        press(panel, "train.doctor.1.show")
+    assert asked.args == ["val_loss", 2.0, 8.0]
+
+
+def test_a_remedy_is_a_setting_of_the_next_run(panel: DoctorPanel, session: Session) -> None:
+    begin(session)
+    feed(session, tiny(), step(1.0), epoch(1))
+    press(panel, "train.doctor.0.remedy0")
+    assert session.state.config.data.batch_size == 16
+    assert notice(session) == ("info", "For the next run: use batches of 16.")
+    button = child(panel, QPushButton, "train.doctor.0.remedy0")
+    assert (button.text(), button.isEnabled()) == ("Use batches of 16 ✓", False)
+    session.undo()
+    assert (button.text(), button.isEnabled()) == ("Use batches of 16", True)
+
+
+def test_what_the_run_has_already_is_no_remedy(panel: DoctorPanel, session: Session) -> None:
+    session.set_value("train.patience", 5)
+    begin(session)
+    feed(session, tiny(batch_size=8), step(1.0), *overfits(9))
+    shown = [child(panel, QPushButton, f"train.doctor.0.remedy{number}") for number in range(4)]
+    assert [each.text() for each in shown if each.isVisible()] == ["Mix images in pairs"]
+
+
+def test_icons_follow_the_theme(panel: DoctorPanel, session: Session, theme: Theme) -> None:
+    begin(session)
+    feed(session, tiny(), step(1.0), epoch(1))
+    before = panel.grab().toImage()
+    theme.set_mode("dark")
+    assert panel.grab().toImage() != before
