@@ -13,6 +13,7 @@ from cnnstudio.data.survey import ClassCount
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.footprint import footprint
 from cnnstudio.engine.preflight import examine
+from cnnstudio.engine.tuning import Tuned
 from cnnstudio.models.create import outline
 
 COUNTS = tuple(ClassCount(name, 80, 20, 0) for name in ("owl", "wren", "finch"))
@@ -94,6 +95,7 @@ def test_frozen_stages_keep_nothing(free: Callable[[float], None], needed: int) 
 def test_a_gpu_holds_no_images(monkeypatch: pytest.MonkeyPatch, free: Callable[[float], None], needed: int) -> None:
     gpu = Compute(torch.device("cuda"), "RTX 4070", "float32", torch.channels_last)
     monkeypatch.setattr("cnnstudio.engine.preflight.resolve", lambda *_, **__: gpu)
+    monkeypatch.setattr("cnnstudio.engine.preflight.remembered", lambda *_, **__: Tuned(gpu))
     found = footprint(outline(CONFIG, 3), image_size=448, optimizer="adamw", compute=gpu)
     free(found.of(100) / 0.79)
     assert findings(CONFIG) == ()
