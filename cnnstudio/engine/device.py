@@ -184,7 +184,7 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
     cudnn.deterministic = deterministic
     cudnn.benchmark = not deterministic
     cudnn.allow_tf32 = False  # float32 means float32; the shorter types are for speed
-    torch.use_deterministic_algorithms(deterministic)
+    _use_deterministic(deterministic)
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
     torch.set_num_threads(compute_threads())
     try:
@@ -192,8 +192,13 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
             yield
     finally:
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = before[:3]
-        torch.use_deterministic_algorithms(before[3])
+        _use_deterministic(before[3])
         torch.set_num_threads(before[4])
+
+
+def _use_deterministic(wanted: bool) -> None:
+    if torch.are_deterministic_algorithms_enabled() != wanted:  # setting it loads torch's compiler, for two seconds
+        torch.use_deterministic_algorithms(wanted)
 
 
 @contextlib.contextmanager

@@ -119,9 +119,10 @@ class _Run:
         self._compute = prepared.compute
         self._feed: Feed = PixelFeed(prepared)
         self._module = self._feed.module  # what learns, in step with the other processes of the run
+        catalog, split = prepared.store.catalog, prepared.split
+        self._paths = paths_of(catalog, split.train), paths_of(catalog, split.val)
         self._labels = torch.from_numpy(prepared.store.labels)
-        self._train = torch.tensor(prepared.split.train)
-        self._val = torch.tensor(prepared.split.val)
+        self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
         self._saver = Saver(folder.save_last if world.leads else None)
@@ -336,7 +337,6 @@ class _Run:
 
     def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
         finite(whole.read(), self._step)  # a state that has diverged must not take the place of a good one
-        catalog, split = self._prepared.store.catalog, self._prepared.split
         spent = time.monotonic() - self._began
         return Checkpoint(
             position=replace(
@@ -353,9 +353,9 @@ class _Run:
             sums=(whole.state(), recent.state()),
             rng=random_states(),
             best=self._best,
-            classes=catalog.classes,
-            train=paths_of(catalog, split.train),
-            val=paths_of(catalog, split.val),
+            classes=self._prepared.store.catalog.classes,
+            train=self._paths[0],
+            val=self._paths[1],
         )
 
     def _emit(self, event: Event) -> None:
