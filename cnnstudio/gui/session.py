@@ -23,6 +23,7 @@ from cnnstudio.gui.tasks import Job, Tasks
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.gui.weights_work import WeightsWork
 from cnnstudio.gui.words import in_sentences
+from cnnstudio.runtime.diagnosis import Diagnosis, Record
 from cnnstudio.runtime.runs import (
     Curves,
     PastRun,
@@ -32,6 +33,7 @@ from cnnstudio.runtime.runs import (
     read_run,
     recent_runs,
 )
+from cnnstudio.runtime.training_doctor import diagnose
 
 _SEARCHING: Final = "A learning rate is being looked for: wait, or cancel that first."
 
@@ -279,6 +281,15 @@ class Session(QObject):
     def read_curves(self, run: Path, done: Callable[[Curves], None]) -> None:
         """Read the curves of an earlier run beside the window's thread; what goes wrong becomes a notice."""
         self._tasks.submit("curves", lambda _job: read_curves(run), done, self._failed)
+
+    def diagnose(self, record: Record, done: Callable[[tuple[Diagnosis, ...]], None]) -> None:
+        """Judge what a run has reported so far, beside the window's thread: after many epochs it takes 0.1 s."""
+        known = record.copy()
+        self._tasks.submit("doctor", lambda _job: diagnose(known), done, self._failed)
+
+    def stop_diagnosing(self) -> None:
+        """Drop the judgement that is not there yet."""
+        self._tasks.cancel("doctor")
 
     def close(self) -> None:
         """End all threads; a run keeps its best weights."""

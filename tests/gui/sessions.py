@@ -1,10 +1,12 @@
 """Bringing a session to where a test begins."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -78,8 +80,12 @@ def begin(session: Session) -> None:
 
 
 def feed(session: Session, *events: Event) -> None:
-    """Hand events over as the host of a run does."""
+    """Hand events over as the host of a run does, and wait until the training doctor, if there is one, has judged."""
     session._runs.host.streamed.emit(list(events))
+    late = time.monotonic() + WAIT / 1000
+    while session._tasks.busy("doctor"):
+        assert time.monotonic() < late
+        QApplication.processEvents()
 
 
 def finish(session: Session) -> None:

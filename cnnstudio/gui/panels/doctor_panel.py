@@ -17,7 +17,6 @@ from cnnstudio.gui.theme import Theme, Tokens
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.words import in_sentences
 from cnnstudio.runtime.diagnosis import Diagnosis, Record
-from cnnstudio.runtime.training_doctor import diagnose
 
 _WAITING: Final = "What goes wrong while a run learns is named here"
 _WELL: Final = "Nothing to report"
@@ -80,15 +79,16 @@ class DoctorPanel(Card):
     @Slot()
     def _begin(self) -> None:
         self._record, self._begun = Record(), self._session.state.config
-        self._judge()
+        self._session.stop_diagnosing()
+        self._say(())
 
     @Slot(object)
     def _take(self, events: list[Event]) -> None:
         if self._record.add(events):
-            self._judge()
+            self._session.diagnose(self._record, self._say)
 
-    def _judge(self) -> None:
-        findings, before = diagnose(self._record), len(self.findings)
+    def _say(self, findings: tuple[Diagnosis, ...]) -> None:
+        before = len(self.findings)
         if findings != self.findings or not findings:
             self.findings = findings
             self._show()

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
@@ -6,6 +8,8 @@ from cnnstudio.core.events import Event, RunStarted
 from cnnstudio.gui.panels.doctor_panel import DoctorPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
+from cnnstudio.runtime.diagnosis import Diagnosis, Record
+from cnnstudio.runtime.training_doctor import diagnose
 from tests.e2e.gestures import child, press
 from tests.gui.events import epoch, started, step
 from tests.gui.sessions import begin, feed, notice
@@ -98,3 +102,19 @@ def test_icons_follow_the_theme(panel: DoctorPanel, session: Session, theme: The
     before = panel.grab().toImage()
     theme.set_mode("dark")
     assert panel.grab().toImage() != before
+
+
+def test_the_window_does_not_wait_for_a_judgement(
+    panel: DoctorPanel, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judges: list[str] = []
+
+    def judge(record: Record) -> tuple[Diagnosis, ...]:
+        judges.append(threading.current_thread().name)
+        return diagnose(record)
+
+    monkeypatch.setattr("cnnstudio.gui.session.diagnose", judge)
+    feed(session, tiny(), step(1.0), epoch(1))
+    assert len(judges) == 1
+    assert judges[0].startswith("cnnstudio-task")
+    assert said(panel) == ["tiny_batches"]
