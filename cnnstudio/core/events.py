@@ -1,17 +1,15 @@
 """What a run reports while it runs.
 
-Scalars are small, kept in `events.jsonl`, and never lost on their way to a listener. Pictures are large, only for
-whoever is looking, and only the latest of a kind matters.
+Scalars are small, kept in `events.jsonl`, and never lost on their way to a listener. Pictures (`core.pictures`) are
+large, only for whoever is looking, and only the latest of a kind matters.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cnnstudio.core.config import Config
+from cnnstudio.core.pictures import Picture
 
 EndReason = Literal["finished", "stopped", "failed"]
 
@@ -250,25 +248,4 @@ Scalar = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureMaps:
-    """What one layer answers to the preview image.
-
-    Attributes:
-        layer: Name of the layer.
-        shape: `(C, H, W)` of the layer's output.
-        tiles: `(C, h, w)` uint8, each map scaled from its own minimum to its own maximum.
-        image: Path of the preview image.
-        probabilities: `(classes,)` float32, the network's present answer to that image.
-        step: Optimizer steps done.
-    """
-
-    layer: str
-    shape: tuple[int, int, int]
-    tiles: NDArray[np.uint8]
-    image: str
-    probabilities: NDArray[np.float32]
-    step: int
-
-
-Event = RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded | FeatureMaps
+Event = RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded | Picture

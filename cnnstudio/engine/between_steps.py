@@ -65,6 +65,5 @@ class BetweenSteps:
             self.held += time.monotonic() - began
 
     def _look(self, step: int) -> None:
-        found = self._preview.look(self._control.watched, step)
-        if found is not None:
+        for found in self._preview.look(self._control.watched, step):
             self._emit(found)

@@ -1,51 +1,90 @@
-"""The preview image of a run and its feature maps; whatever goes wrong here, training goes on."""
+"""What a run shows to whoever is looking; whatever goes wrong here, training goes on."""
 
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import FeatureMaps, Warned
-from cnnstudio.data.images import UnreadableImageError, read_image
+from cnnstudio.core.events import Warned
+from cnnstudio.core.pictures import Picture
+from cnnstudio.data.images import UnreadableImageError
 from cnnstudio.engine.prepare import Prepared
+from cnnstudio.engine.preview_images import PreviewImages
 from cnnstudio.engine.probes import FeatureMapProbe
+
+_BUDGET: Final = 0.03  # the share of the run's time that looking may take
+_SHORTEST: Final = 1 / 30  # seconds between two looks
+
+
+class Probe(Protocol):
+    """Looks at one thing in the network, between two steps, and leaves no trace in it."""
+
+    @property
+    def subject(self) -> str:
+        """What it shows, in words: `feature maps`."""
+
+    def wanted(self, watch: Watch) -> bool:
+        """Whether somebody looks at it."""
+
+    def look(self, watch: Watch, step: int) -> Picture:
+        """Return the picture.
+
+        Args:
+            watch: What is asked for.
+            step: Optimizer steps done.
+
+        Raises:
+            LookupError: The network has nothing of that name.
+            UnreadableImageError: The preview image cannot be read.
+        """
 
 
 class Preview:
-    """Serves what is being watched, and warns once where that cannot be done."""
+    """Serves what is being watched, as often as its budget allows, and warns once where that cannot be done."""
 
-    def __init__(self, prepared: Prepared) -> None:
-        self._prepared = prepared
-        self._probe = FeatureMapProbe(prepared.network, prepared.compute, prepared.mean, prepared.std)
-        self._default = prepared.store.catalog.images[prepared.split.val[0]].path
-        self._loaded: tuple[Path, NDArray[np.uint8]] | None = None
-        self._refused: Watch | None = None
+    def __init__(self, images: PreviewImages, probes: Sequence[Probe]) -> None:
+        self._images = images
+        self._probes = tuple(probes)
+        self._refused: dict[Probe, Watch] = {}
+        self._watch = Watch()
+        self._next = 0.0
+
+    @classmethod
+    def of(cls, prepared: Prepared) -> "Preview":
+        """Return what can be seen of a run."""
+        images = PreviewImages(
+            prepared.compute,
+            prepared.mean,
+            prepared.std,
+            size=prepared.store.pixels.shape[1],
+            default=prepared.store.catalog.images[prepared.split.val[0]].path,
+        )
+        return cls(images, (FeatureMapProbe(prepared.network, prepared.compute, images),))
 
     def due(self, watch: Watch) -> bool:
-        """Whether a look is worth its time now."""
-        return watch != self._refused and self._probe.due(watch)
+        """Whether a look is worth its time now: something else is watched, or enough time has passed."""
+        return bool(self._wanted(watch)) and (watch != self._watch or time.monotonic() >= self._next)
 
-    def look(self, watch: Watch, step: int) -> FeatureMaps | Warned | None:
-        """Return the maps that are watched, why they cannot be shown, or None if nothing is watched."""
-        if not watch.layer or watch == self._refused:
-            return None
-        path = Path(watch.image) if watch.image else self._default
-        try:
-            return self._probe.look(watch, self._pixels(path), path, step)
-        except UnreadableImageError as error:
-            return self._refuse(watch, f"the preview image cannot be shown: {error}", str(path))
-        except (KeyError, IndexError):
-            return self._refuse(watch, f"there is no layer {watch.layer} to show", "")
-        except Exception as error:  # noqa: BLE001 - looking must not cost the training that it looks at
-            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-            return self._refuse(watch, f"the feature maps of {watch.layer} cannot be shown: {reason}", "")
+    def look(self, watch: Watch, step: int) -> Iterator[Picture | Warned]:
+        """Yield what is watched, or why it cannot be shown."""
+        began = time.monotonic()
+        for probe in self._wanted(watch):
+            try:
+                yield probe.look(watch, step)
+            except UnreadableImageError as error:
+                path = str(self._images.path(watch))
+                yield self._refuse(probe, watch, f"the preview image cannot be shown: {error}", path)
+            except LookupError:
+                yield self._refuse(probe, watch, f"there is no layer {watch.layer} to show", "")
+            except Exception as error:  # noqa: BLE001 - looking must not cost the training that it looks at
+                reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+                yield self._refuse(probe, watch, f"the {probe.subject} of {watch.layer} cannot be shown: {reason}", "")
+        self._watch = watch
+        self._next = time.monotonic() + max(_SHORTEST, (time.monotonic() - began) / _BUDGET)
 
-    def _pixels(self, path: Path) -> NDArray[np.uint8]:
-        if self._loaded is None or self._loaded[0] != path:
-            self._loaded = (path, read_image(path, self._prepared.store.pixels.shape[1]))
-        return self._loaded[1]
+    def _wanted(self, watch: Watch) -> list[Probe]:
+        return [each for each in self._probes if each.wanted(watch) and self._refused.get(each) != watch]
 
-    def _refuse(self, watch: Watch, text: str, path: str) -> Warned:
-        self._refused = watch
+    def _refuse(self, probe: Probe, watch: Watch, text: str, path: str) -> Warned:
+        self._refused[probe] = watch
         return Warned(text=text, path=path)

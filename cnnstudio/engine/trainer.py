@@ -17,16 +17,8 @@ from torch.nn import functional
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import (
-    EndReason,
-    EpochEnded,
-    Event,
-    FeatureMaps,
-    Phase,
-    RunEnded,
-    StepEnded,
-    Warned,
-)
+from cnnstudio.core.events import EndReason, EpochEnded, Event, Phase, RunEnded, StepEnded, Warned
+from cnnstudio.core.pictures import Picture
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.averaging import Average
 from cnnstudio.engine.batches import divided, to_learn_from
@@ -126,7 +118,7 @@ class _Run:
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
         self._saver = Saver(folder.save_last if world.leads else None)
-        self._between_steps = BetweenSteps(control, self._saver, Preview(prepared), self._emit, world)
+        self._between_steps = BetweenSteps(control, self._saver, Preview.of(prepared), self._emit, world)
         self._resumed = checkpoint  # let go as soon as it has been taken over
         self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
@@ -359,7 +351,7 @@ class _Run:
         )
 
     def _emit(self, event: Event) -> None:
-        if not isinstance(event, FeatureMaps):
+        if not isinstance(event, Picture):
             self.folder.record(event)
         self._sink(event)
 

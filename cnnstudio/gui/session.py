@@ -209,11 +209,9 @@ class Session(QObject):
                 self._set_run("stopping")
             self._runs.stop()
 
-    def watch(self, *, layer: str | None = None, image: str | None = None) -> None:
-        """Choose the layer, or the preview image, whose feature maps are shown."""
-        now = self.state.watch
-        watch = Watch(now.layer if layer is None else layer, now.image if image is None else image)
-        if watch != now:
+    def watch(self, watch: Watch) -> None:
+        """Choose what is looked at while the run goes on."""
+        if watch != self.state.watch:
             self._set(watch=watch)
         self._runs.host.control.watch(watch)
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.findings import Finding
+from cnnstudio.core.pictures import Picture
 from cnnstudio.data.survey import Survey
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.runtime.runs import PastRun
@@ -125,7 +126,7 @@ class RunView:
                     view = replace(view, notes=(*view.notes, event))
                 case RunEnded():
                     view = replace(view, ended=event, work=None)
-                case FeatureMaps():
+                case Picture():
                     pass
         return view
 

@@ -8,11 +8,12 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any, Final, get_args
+from typing import IO, Any, Final
 
 import numpy as np
 from pydantic import BaseModel
 
+from cnnstudio.core import pictures
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
@@ -21,7 +22,7 @@ from cnnstudio.core.serial import from_line, to_line
 _LONGEST: Final = 64 * 2**20  # bytes of a line: the opening of a run names every image that was set aside
 _LARGEST: Final = 2**30  # bytes of a picture
 _PICTURES: Final[dict[str, type[Any]]] = {
-    each.__name__: each for each in get_args(Event) if not issubclass(each, BaseModel)
+    name: kind for name, kind in vars(pictures).items() if isinstance(kind, type) and dataclasses.is_dataclass(kind)
 }
 
 

@@ -2,7 +2,8 @@
 
 import threading
 
-from cnnstudio.core.events import Event, FeatureMaps, Phase
+from cnnstudio.core.events import Event, Phase
+from cnnstudio.core.pictures import Picture
 
 
 class Mailbox:
@@ -20,7 +21,7 @@ class Mailbox:
     def put(self, event: Event) -> None:
         """Leave an event; this is a sink."""
         with self._lock:
-            if isinstance(event, (FeatureMaps, Phase)):
+            if isinstance(event, (Picture, Phase)):
                 self._latest[type(event)] = event
             else:
                 self._scalars.append(event)

@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.pictures import Picture
 from cnnstudio.core.serial import to_line
 
 
@@ -22,7 +23,7 @@ class JsonSink:
 
     def __call__(self, event: Event) -> None:
         """Write one event."""
-        if not isinstance(event, FeatureMaps):
+        if not isinstance(event, Picture):
             self._stream.write(to_line(event) + "\n")
             self._stream.flush()
 
@@ -57,7 +58,7 @@ class TerminalSink:
                 self._say(f"Note: {event.text} {event.path}".rstrip(), style="yellow")
             case RunEnded():
                 self._closing(event)
-            case FeatureMaps() | Pulse():
+            case Picture() | Pulse():
                 pass
 
     def _opening(self, event: RunStarted) -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cnnstudio.core.events import EpochEnded, FeatureMaps, Phase, RunEnded, SetAside, StepEnded
+from cnnstudio.core.events import EpochEnded, Phase, RunEnded, SetAside, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 
 
 def step(**changes: float) -> StepEnded:

@@ -12,7 +12,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QMessageBox, QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, RunStarted, StepEnded
+from cnnstudio.core.events import EpochEnded, Event, RunStarted, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.core.serial import from_line
 from cnnstudio.gui.main_window import MainWindow
 from cnnstudio.gui.panels.rail import RailButton

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from cnnstudio.core.config import Config, ModelConfig
@@ -17,6 +17,7 @@ from cnnstudio.engine.depthwise import dense_autocast
 from cnnstudio.engine.device import Compute
 from cnnstudio.engine.losses import losses
 from cnnstudio.engine.prepare import has_depthwise
+from cnnstudio.engine.preview_images import PreviewImages
 from cnnstudio.engine.probes import FeatureMapProbe
 from cnnstudio.engine.trainer import train
 from cnnstudio.models.registry import build
@@ -75,12 +76,14 @@ def test_in_the_frozen_part(arch: str, folded: bool) -> None:
     assert found == SPLIT
 
 
-def test_in_the_maps_that_are_shown() -> None:
+def test_in_the_maps_that_are_shown(tmp_path: Path) -> None:
     network = build(ModelConfig(arch="efficientnet_lite0"), classes=3)
     mean = torch.zeros(3, 1, 1)
-    probe = FeatureMapProbe(network, DENSE, mean, mean + 1)
+    black = tmp_path / "black.png"
+    Image.new("RGB", (64, 64)).save(black)
+    probe = FeatureMapProbe(network, DENSE, PreviewImages(DENSE, mean, mean + 1, size=64, default=black))
     with watched(network) as found:
-        probe.look(Watch("features.1"), np.zeros((64, 64, 3), np.uint8), Path("an image"), 0)
+        probe.look(Watch("features.1"), 0)
     assert found == SPLIT
 
 

@@ -18,7 +18,8 @@ import torch
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, RunStarted, StepEnded, Warned
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.data.images import Pixels, UnreadableImageError, read_image
 from cnnstudio.data.parallel import in_threads
 from cnnstudio.engine.evaluate import load_model

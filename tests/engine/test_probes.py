@@ -1,18 +1,32 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from PIL import Image
 from sklearn.datasets import load_sample_image
 from torch import nn
 
 from cnnstudio.core.config import ComputeConfig, ModelConfig
 from cnnstudio.core.control import Watch
 from cnnstudio.engine.device import resolve
+from cnnstudio.engine.preview_images import PreviewImages
 from cnnstudio.engine.probes import FeatureMapProbe, to_tiles
 from cnnstudio.models import registry
 
 MEAN, STD = torch.full((3, 1, 1), 0.45), torch.full((3, 1, 1), 0.22)
-PHOTO = np.ascontiguousarray(load_sample_image("china.jpg")[:224, :224])
+COMPUTE = resolve(ComputeConfig(device="cpu", precision="float32"))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "china.png"
+    Image.fromarray(load_sample_image("china.jpg")[:224, :224]).save(path)
+    return path
+
+
+def images_of(photo: Path) -> PreviewImages:
+    return PreviewImages(COMPUTE, MEAN, STD, size=224, default=photo)
 
 
 class Traps(nn.Module):
@@ -32,13 +46,13 @@ class Traps(nn.Module):
         return logits
 
 
-def test_maps_are_those_of_the_layer_itself_value_by_value() -> None:
+def test_maps_are_those_of_the_layer_itself_value_by_value(photo: Path) -> None:
     torch.manual_seed(0)
     network = Traps()
-    compute = resolve(ComputeConfig(device="cpu", precision="float32"))
-    maps = FeatureMapProbe(network, compute, MEAN, STD).look(Watch("conv"), PHOTO, image=Path("china.jpg"), step=3)
+    maps = FeatureMapProbe(network, COMPUTE, images_of(photo)).look(Watch("conv"), step=3)
 
-    images = compute.images(torch.from_numpy(PHOTO)[None], MEAN, STD)
+    pixels = np.asarray(Image.open(photo))
+    images = COMPUTE.images(torch.from_numpy(pixels.copy())[None], MEAN, STD)
     direct = nn.functional.conv2d(images, network.conv.weight, network.conv.bias, padding=1)[0].detach()
     assert direct.min() < 0  # the ReLU would have hidden these
     assert maps.shape == (4, 224, 224)
@@ -46,14 +60,13 @@ def test_maps_are_those_of_the_layer_itself_value_by_value() -> None:
     assert maps.step == 3
 
 
-def test_looking_leaves_no_trace_in_the_network() -> None:
+def test_looking_leaves_no_trace_in_the_network(photo: Path) -> None:
     torch.manual_seed(0)
     network = registry.build(ModelConfig(arch="resnet18", dropout2d=0.3), classes=3)
     network.train()
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     random_state = torch.get_rng_state()
-    compute = resolve(ComputeConfig(device="cpu", precision="float32"))
-    FeatureMapProbe(network, compute, MEAN, STD).look(Watch("layer1"), PHOTO, image=Path("china.jpg"), step=0)
+    FeatureMapProbe(network, COMPUTE, images_of(photo)).look(Watch("layer1"), step=0)
 
     assert network.training
     assert torch.equal(torch.get_rng_state(), random_state)
@@ -69,13 +82,3 @@ def test_tiles_go_from_the_smallest_to_the_largest_value_of_each_map() -> None:
     np.testing.assert_array_equal(tiles[0].ravel(), np.round(np.linspace(0, 255, 16)))
     np.testing.assert_array_equal(tiles[1].ravel(), np.round(np.linspace(255, 0, 16)))
     np.testing.assert_array_equal(tiles[2], 0)
-
-
-def test_it_looks_at_once_when_the_wish_changes_and_else_within_its_budget() -> None:
-    network = Traps()
-    probe = FeatureMapProbe(network, resolve(ComputeConfig(device="cpu", precision="float32")), MEAN, STD)
-    assert not probe.due(Watch())
-    assert probe.due(Watch("conv"))
-    probe.look(Watch("conv"), PHOTO, image=Path("china.jpg"), step=0)
-    assert not probe.due(Watch("conv"))
-    assert probe.due(Watch("conv", "another.png"))

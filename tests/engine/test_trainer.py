@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.core.serial import from_line
 from cnnstudio.engine.evaluate import load_model
 from cnnstudio.engine.probes import to_tiles

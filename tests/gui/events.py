@@ -6,16 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import (
-    EndReason,
-    EpochEnded,
-    FeatureMaps,
-    LayerPulse,
-    Pulse,
-    RunEnded,
-    RunStarted,
-    StepEnded,
-)
+from cnnstudio.core.events import EndReason, EpochEnded, LayerPulse, Pulse, RunEnded, RunStarted, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary

@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import Event, FeatureMaps, Phase, RunEnded, StepEnded
+from cnnstudio.core.events import Event, Phase, RunEnded, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.gui.run_host import RunHost
 from tests.gui.events import ended, epoch, maps, started, step
 from tests.runtime.children import acting

@@ -240,7 +240,7 @@ def test_states_are_replaced_and_never_changed(qtbot: QtBot, session: Session, f
     session.changed.connect(states.append)
     look_at(qtbot, session, folder)
     session.set_value("train.epochs", 3)
-    session.watch(layer="features.0")
+    session.watch(replace(session.state.watch, layer="features.0"))
     session.say("info", "A sentence.")
     session.dismiss_notice()
     begin(session)

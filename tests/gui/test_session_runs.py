@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,20 +181,20 @@ def test_what_is_watched_reaches_the_run(
 ) -> None:
     load_torch(qtbot, session)
     look_at(qtbot, session, folder)
-    session.watch(layer="features.0")
-    session.watch(image="/images/a.png")
+    session.watch(replace(session.state.watch, layer="features.0"))
+    session.watch(replace(session.state.watch, image="/images/a.png"))
     assert session.state.watch == Watch("features.0", "/images/a.png")
     play(monkeypatch, started(), last=ended("stopped"))
     session.start()
     assert session._runs.host.control.watched == Watch("features.0", "/images/a.png")
-    session.watch(layer="")
+    session.watch(replace(session.state.watch, layer=""))
     assert session._runs.host.control.watched == Watch("", "/images/a.png")
     with qtbot.waitSignal(session.run_ended):
         session.stop()
 
 
 def test_another_folder_brings_its_own_preview_image(qtbot: QtBot, session: Session, folder: Path) -> None:
-    session.watch(layer="features.0", image="/images/old.png")
+    session.watch(replace(session.state.watch, layer="features.0", image="/images/old.png"))
     look_at(qtbot, session, folder)
     assert session.state.watch == Watch("features.0", "")
 

@@ -20,7 +20,8 @@ import os, signal, sys, time, types
 import numpy as np
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import FeatureMaps, Phase, RunEnded, StepEnded
+from cnnstudio.core.events import (Phase, RunEnded, StepEnded)
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.isolated import main
 
 def step(number):

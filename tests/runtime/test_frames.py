@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cnnstudio.core.control import Watch
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import FeatureMaps, Phase, RunEnded, StepEnded
+from cnnstudio.core.events import Phase, RunEnded, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.frames import Message, Rests, Wish, read_messages, read_wish, write_message, write_wish
 
 STEP = StepEnded(step=1, epoch=0.1, loss=2.0, accuracy=0.5, lr=0.1, images_per_second=10.0, aux_losses={"aux1": 1.5})

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cnnstudio.core.events import Event, FeatureMaps, StepEnded
+from cnnstudio.core.events import Event, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.frames import Message, Rests, read_messages
 from cnnstudio.runtime.isolated import Outbox
 

@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.control import Control, Watch
-from cnnstudio.core.events import EpochEnded, Event, FeatureMaps, RunEnded, RunStarted, StepEnded
-from cnnstudio.engine.probes import FeatureMapProbe
+from cnnstudio.core.events import EpochEnded, Event, RunEnded, RunStarted, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
+from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.trainer import train
 from cnnstudio.runtime.process_host import RemoteControl, train_isolated
 from cnnstudio.runtime.runs import read_events
@@ -70,7 +71,7 @@ def whole(config: Config, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[Ev
     control = Control()
     control.watch(Watch(LAYER))
     with monkeypatch.context() as patch:
-        patch.setattr(FeatureMapProbe, "due", lambda _self, watch: bool(watch.layer))
+        patch.setattr(Preview, "due", lambda _self, watch: bool(watch.layer))
         train(config, events.append, control, out=out)
     return events
 

@@ -3,7 +3,8 @@ from collections import deque
 
 import numpy as np
 
-from cnnstudio.core.events import Event, FeatureMaps, Phase, StepEnded
+from cnnstudio.core.events import Event, Phase, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.mailbox import Mailbox
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import Event, FeatureMaps, Phase, RunEnded, StepEnded
+from cnnstudio.core.events import Event, Phase, RunEnded, StepEnded
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime import process_host
 from cnnstudio.runtime.process_host import ProcessHost, RemoteControl, train_isolated
 from tests.runtime.children import acting

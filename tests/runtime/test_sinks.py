@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import EpochEnded, FeatureMaps, Phase, RunEnded, RunStarted, SetAside, StepEnded, Warned
+from cnnstudio.core.events import EpochEnded, Phase, RunEnded, RunStarted, SetAside, StepEnded, Warned
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.core.serial import from_line
 from cnnstudio.runtime.sinks import JsonSink, terminal_sink
 

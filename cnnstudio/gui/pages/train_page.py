@@ -1,9 +1,8 @@
 """The Train page: curves, figures and feature maps while a run goes on."""
 
-from PySide6.QtCore import Qt, Slot
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from cnnstudio.core.events import Event, FeatureMaps
 from cnnstudio.gui.panels.curves_panel import CurvesPanel
 from cnnstudio.gui.panels.live_views import LiveViews
 from cnnstudio.gui.panels.network_panel import NetworkPanel
@@ -25,13 +24,11 @@ class TrainPage(QWidget):
         self.setObjectName("train_page")
         self._curves = CurvesPanel(session, theme)
         self._live = LiveViews(session, theme)
-        self._maps = self._live.maps
         self._network = NetworkPanel(session, theme)
         self._lay_out(PreflightPanel(session, theme), RunFigures(session), TrainingSettings(session, theme))
-        self._network.layer_chosen.connect(self._maps.choose_layer)
-        self._maps.layer_chosen.connect(self._network.select_layer)
+        self._network.layer_chosen.connect(self._live.choose_layer)
+        self._live.layer_chosen.connect(self._network.select_layer)
         self._live.evidence_chosen.connect(self._curves.show_evidence)
-        session.streamed.connect(self._take)
 
     def _lay_out(self, preflight: QWidget, figures: QWidget, settings: QWidget) -> None:
         top = QHBoxLayout()
@@ -61,9 +58,3 @@ class TrainPage(QWidget):
         layout.setSpacing(8)
         layout.addLayout(left, 1)
         layout.addWidget(scroll)
-
-    @Slot(object)
-    def _take(self, events: list[Event]) -> None:
-        for event in events:
-            if isinstance(event, FeatureMaps):
-                self._maps.show_maps(event)

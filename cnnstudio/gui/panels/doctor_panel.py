@@ -11,10 +11,10 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
 from cnnstudio.core.findings import Remedy
 from cnnstudio.gui.icons import pixmap
+from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme, Tokens
-from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.words import in_sentences
 from cnnstudio.runtime.diagnosis import Diagnosis, Record
 
@@ -23,7 +23,7 @@ _WELL: Final = "Nothing to report"
 _GLYPH: Final = 16
 
 
-class DoctorPanel(Card):
+class DoctorPanel(LiveCard):
     """A row for each finding, the gravest first; it judges with every report, whether or not it is seen.
 
     Attributes:

@@ -1,17 +1,18 @@
 """The feature maps of one layer for one image, and the choice of both."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from cnnstudio.core.events import FeatureMaps
+from cnnstudio.core.pictures import FeatureMaps, Picture
 from cnnstudio.gui.panels.image_chooser import ImageChooser, dropped_image
+from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.map_wall import HINT, MapWall
 from cnnstudio.gui.widgets.pill_row import PillRow
@@ -24,14 +25,8 @@ if TYPE_CHECKING:
 _ELSEWHERE: Final = "Feature maps can be seen where the run trains"
 
 
-class FeatureMapsPanel(Card):
-    """Maps stream in while a run goes on; stages are pills, every layer is in the list beside them.
-
-    Signals:
-        layer_chosen: Name of the layer whose maps are shown from now on.
-    """
-
-    layer_chosen = Signal(str)
+class FeatureMapsPanel(LiveCard):
+    """Maps stream in while a run goes on; stages are pills, every layer is in the list beside them."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.maps_card", "Feature maps", parent=parent)
@@ -60,17 +55,18 @@ class FeatureMapsPanel(Card):
     def watch(self, *, seen: bool) -> None:
         """Say whether anybody can see the maps; without that none are computed."""
         self._seen = seen
-        self._session.watch(layer=self._layer if seen else "")
+        self._look_at(self._layer if seen else "")
 
     def choose_layer(self, layer: str) -> None:
         """Show the maps of a layer, if it has any and a run goes on to compute them."""
         if self._session.state.run.ours and self._layers.findData(layer) >= 0:
             self._choose(layer)
 
-    def show_maps(self, maps: FeatureMaps) -> None:
+    def take(self, picture: Picture) -> None:
         """Draw the maps of a layer, if it is still the one that is wanted."""
-        if maps.layer != self._layer:
+        if not isinstance(picture, FeatureMaps) or picture.layer != self._layer:
             return
+        maps = picture
         channels, height, width = maps.shape
         self.set_subtitle(f"{maps.layer} · {channels} × {height} × {width}")
         self._wall.show_maps(maps.tiles, maps.layer)
@@ -105,7 +101,7 @@ class FeatureMapsPanel(Card):
     @Slot()
     def _begin(self) -> None:
         self._layers.set_options({})  # another network has other layers
-        self._session.watch(layer="")
+        self._look_at("")
         self._wall.clear()
         self._answer.setText("")
         self.set_subtitle("")
@@ -138,6 +134,9 @@ class FeatureMapsPanel(Card):
         if self._layer in self._outputs:
             self._stages.set_value(self._outputs[self._layer])
 
+    def _look_at(self, layer: str) -> None:
+        self._session.watch(replace(self._session.state.watch, layer=layer))
+
     def _layers_offered(self) -> tuple[str, ...]:
         return tuple(str(self._layers.itemData(row)) for row in range(self._layers.count()))
 
@@ -147,7 +146,7 @@ class FeatureMapsPanel(Card):
         self._layers.set_value(layer)
         self._mark_stage()
         if self._seen:
-            self._session.watch(layer=layer)
+            self._look_at(layer)
         self.layer_chosen.emit(layer)
 
 

@@ -11,17 +11,17 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
 
 from cnnstudio.core.events import Pulse
+from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.pulse_table import FAST, SLOW, PulseTable, rows_of
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
 
 
-class GradientsPanel(Card):
+class GradientsPanel(LiveCard):
     """The latest pulse of the run as a table; drawn only where somebody can see it."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:

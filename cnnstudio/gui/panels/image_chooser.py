@@ -1,6 +1,7 @@
 """The choice of the image whose feature maps are shown."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -57,7 +58,10 @@ class ImageChooser(ComboField):
 
     def use(self, path: Path) -> None:
         """Choose a file."""
-        self._session.watch(image=str(path))
+        self._look_at(str(path))
+
+    def _look_at(self, path: str) -> None:
+        self._session.watch(replace(self._session.state.watch, image=path))
 
     @Slot(object)
     def _offer(self, state: SessionState) -> None:
@@ -79,7 +83,7 @@ class ImageChooser(ComboField):
         if watched:
             self.set_value(str(self._images.index(Path(watched))))
         elif choice:
-            self._session.watch(image=str(self._images[0]))
+            self._look_at(str(self._images[0]))
         elif survey is None:
             self.set_value(f"{_PICTURE}{self.picture}")
 
@@ -87,7 +91,7 @@ class ImageChooser(ComboField):
     def _choose(self, key: str) -> None:
         if key.startswith(_PICTURE):
             self.picture = key.removeprefix(_PICTURE)
-            self._session.watch(image="")
+            self._look_at("")
             self.picture_chosen.emit(self.picture)
             return
         if key != _BROWSE:

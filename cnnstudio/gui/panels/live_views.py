@@ -6,9 +6,12 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from cnnstudio.core.events import Event
+from cnnstudio.core.pictures import Picture
 from cnnstudio.gui.panels.doctor_panel import DoctorPanel
 from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
 from cnnstudio.gui.panels.gradients_panel import GradientsPanel
+from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.pill_row import PillRow
@@ -19,29 +22,29 @@ _VIEWS: Final = {"maps": "Feature maps", "gradients": "Gradients", "doctor": "Do
 class LiveViews(QWidget):
     """Pills over a stack of cards; what is not seen is neither computed nor drawn.
 
-    Attributes:
-        maps: The feature maps.
-
     Signals:
         evidence_chosen: Name of a curve, and the part of it that shows a finding, in epochs.
+        layer_chosen: Name of the layer that is shown from now on.
     """
 
     evidence_chosen = Signal(str, float, float)
+    layer_chosen = Signal(str)
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("train.live")
-        self.maps = FeatureMapsPanel(session, theme)
         self._doctor = DoctorPanel(session, theme)
         self._pills = PillRow("train.views", "View", _VIEWS)
-        self._cards: dict[str, QWidget] = {
-            "maps": self.maps,
+        self._cards: dict[str, LiveCard] = {
+            "maps": FeatureMapsPanel(session, theme),
             "gradients": GradientsPanel(session, theme),
             "doctor": self._doctor,
         }
+        self._current = self._cards["maps"]
         self._stack = QStackedWidget()
         for card in self._cards.values():
             self._stack.addWidget(card)
+            card.layer_chosen.connect(self.layer_chosen)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -50,24 +53,34 @@ class LiveViews(QWidget):
         self._pills.chosen.connect(self._present)
         self._doctor.counted.connect(self._badge)
         self._doctor.evidence_chosen.connect(self._point)
+        session.streamed.connect(self._take)
+
+    def choose_layer(self, layer: str) -> None:
+        """Show a layer in the view that is seen, if it has something of it to show."""
+        self._current.choose_layer(layer)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Watch again."""
         super().showEvent(event)
-        self._watch()
+        self._current.watch(seen=True)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Ask for no more maps; what nobody sees is not computed."""
-        self.maps.watch(seen=False)
+        """Watch no more; what nobody sees is not computed."""
+        self._current.watch(seen=False)
         super().hideEvent(event)
 
     @Slot(str)
     def _present(self, view: str) -> None:
-        self._stack.setCurrentWidget(self._cards[view])
-        self._watch()
+        self._current.watch(seen=False)
+        self._current = self._cards[view]
+        self._stack.setCurrentWidget(self._current)
+        self._current.watch(seen=self.isVisible())
 
-    def _watch(self) -> None:
-        self.maps.watch(seen=self._stack.currentWidget() is self.maps)
+    @Slot(object)
+    def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Picture):
+                self._current.take(event)
 
     @Slot(int)
     def _badge(self, findings: int) -> None:

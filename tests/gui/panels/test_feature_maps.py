@@ -1,6 +1,7 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def test_a_summary_of_another_network_gives_no_stages(running: FeatureMapsPanel,
 
 def test_the_choice_outlives_a_run_with_the_same_layers(running: FeatureMapsPanel, session: Session) -> None:
     press(running, "train.maps.stage.features.13")
-    running.show_maps(maps("features.13"))
+    running.take(maps("features.13"))
     feed(session, ended())
     finish(session)
     assert tiles(running) == 32
@@ -161,7 +162,7 @@ def test_the_choice_outlives_a_run_with_the_same_layers(running: FeatureMapsPane
 
 def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: FeatureMapsPanel, session: Session) -> None:
     assert layers(running).isEnabled()
-    running.show_maps(maps("features.6"))
+    running.take(maps("features.6"))
     feed(session, ended())
     finish(session)
     assert (layers(running).isEnabled(), pills(running).isEnabled()) == (False, False)
@@ -183,22 +184,22 @@ def test_nothing_is_watched_while_nobody_looks(running: FeatureMapsPanel, sessio
 
 
 def test_maps_are_drawn_with_their_shape_and_the_answer(running: FeatureMapsPanel, session: Session) -> None:
-    running.show_maps(maps("features.6", channels=64, second=0.914))
+    running.take(maps("features.6", channels=64, second=0.914))
     assert tiles(running) == 64
     assert running.subtitle() == "features.6 · 64 × 8 × 8"
     assert answer(running) == "wren 91.4 %"
-    running.show_maps(maps("features.6", channels=64, second=0.25))
+    running.take(maps("features.6", channels=64, second=0.25))
     assert answer(running) == "robin 75.0 %"
 
 
 def test_maps_of_a_layer_that_is_no_longer_wanted_are_dropped(running: FeatureMapsPanel) -> None:
-    running.show_maps(maps("features.6", channels=32))
+    running.take(maps("features.6", channels=32))
     press(running, "train.maps.stage.features.13")
     late = maps("features.6", channels=16, second=0.1)
-    running.show_maps(late)
+    running.take(late)
     assert (tiles(running), answer(running)) == (32, "wren 90.0 %")
     wanted = maps("features.13", channels=64)
-    running.show_maps(wanted)
+    running.take(wanted)
     assert np.array_equal(child(running, MapWall, "train.maps").canvas.maps, wanted.tiles)
 
 
@@ -287,7 +288,7 @@ def test_an_image_whose_name_is_no_unicode_can_be_watched(
 def test_a_choice_of_image_costs_no_layers(running: FeatureMapsPanel, session: Session) -> None:
     choose(running, "train.maps.layer", "features.17")
     feed(session, step(0.5))
-    session.watch(image="/images/a.png")
+    session.watch(replace(session.state.watch, image="/images/a.png"))
     assert (layers(running).value(), session.state.watch.layer) == ("features.17", "features.17")
 
 
