@@ -106,7 +106,8 @@ class _Kept:
         passes_on = isinstance(module, _IN_PLACE) or (isinstance(module, _DROPPING) and not self._drops(passage))
         self._made_by[path] = inputs[0] if passes_on else path
         self._bytes[path] = self._size * prod(passage.output.shape)
-        if any(each.requires_grad for each in module.parameters()) or not self._learning.isdisjoint(passage.inputs):
+        learns = any(each.requires_grad for each in module.parameters(recurse=False))
+        if learns or not self._learning.isdisjoint(passage.inputs):
             self._learning.add(path)
             self._hold(self._needed(passage, inputs))
         # What comes in and goes out: the values where nothing learns, their gradients otherwise.

@@ -16,6 +16,7 @@ from cnnstudio.engine.schedule import parameter_groups
 from cnnstudio.models.create import outline, rehearse
 from cnnstudio.models.flow import Flow
 from cnnstudio.models.network import Network
+from cnnstudio.models.summary import smallest_for
 from cnnstudio.models.weights import wanted
 
 _LARGEST: Final = 2048  # as the configuration allows
@@ -68,8 +69,7 @@ def _too_small(plan: Plan) -> Iterator[Finding]:
         return
     sizes = dict.fromkeys(side for side in (plan.minimum, plan.card.image_size) if plan.minimum <= side <= _LARGEST)
     remedies = [pixels(side, plan.card) for side in sizes]
-    padded = plan.config.model.padding == "same"
-    if not padded and Flow(outline(ZEROS.applied(plan.config), plan.classes)).accepts(plan.side):
+    if plan.config.model.padding != "same" and plan.side >= _smallest_with_zeros(plan):
         remedies.append(ZEROS)
     if plan.network.aux and plan.flow.accepts_without_auxiliary(plan.side):
         remedies.append(NO_HEADS)
@@ -77,8 +77,15 @@ def _too_small(plan: Plan) -> Iterator[Finding]:
     yield Finding("stop", f"{text}, which need at least {plan.minimum:,}.", tuple(remedies))
 
 
+def _smallest_with_zeros(plan: Plan) -> int:
+    config = ZEROS.applied(plan.config)
+    return smallest_for(config.model, lambda: Flow(outline(config, plan.classes)))
+
+
 def _nothing_learns(plan: Plan) -> Iterator[Finding]:
     network, chosen = plan.network, plan.config.transfer.lr_multipliers
+    if not chosen:
+        return
     try:
         for phase in plan.phases:
             network.freeze(phase.train_last)

@@ -18,6 +18,29 @@ _FILLS: dict[Padding, Literal["zeros", "reflect", "replicate", "circular"]] = {
 }
 
 
+class Conv2d(nn.Conv2d):
+    """torch's own, which draws no numbers where there are none: that takes most of the time on the meta device."""
+
+    def reset_parameters(self) -> None:
+        """Draw weight and bias."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's own, which fills in no numbers where there are none."""
+
+    def reset_running_stats(self) -> None:
+        """Set running_mean to 0 and running_var to 1."""
+        if not self.weight.is_meta:
+            super().reset_running_stats()
+
+    def reset_parameters(self) -> None:
+        """Set γ and running_var to 1, β and running_mean to 0."""
+        if not self.weight.is_meta:
+            super().reset_parameters()
+
+
 def conv2d(
     inputs: int,
     outputs: int,
@@ -28,7 +51,7 @@ def conv2d(
     groups: int = 1,
     padded: bool = True,
     bias: bool | None = None,
-    kind: type[nn.Conv2d] = nn.Conv2d,
+    kind: type[Conv2d] = Conv2d,
 ) -> nn.Conv2d:
     """Return a convolution that pads as `model.padding` says and has a bias only without BatchNorm.
 
@@ -65,7 +88,7 @@ def avg_pool2d(model: ModelConfig) -> nn.AvgPool2d:
 
 def norm2d(channels: int, model: ModelConfig, *, eps: float = 1e-5, momentum: float = 0.1) -> nn.Module:
     """Return BatchNorm2d (Ioffe & Szegedy, 2015) with its weight γ and bias β, or a module that does nothing."""
-    return nn.BatchNorm2d(channels, eps, momentum) if model.batchnorm else nn.Identity()
+    return BatchNorm2d(channels, eps, momentum) if model.batchnorm else nn.Identity()
 
 
 def activation(model: ModelConfig, function: nn.Module | None = None) -> nn.Module:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import Add, StochasticDepth, activation, conv2d, initialise, keep_variance, norm2d
+from cnnstudio.models.blocks import Add, Conv2d, StochasticDepth, activation, conv2d, initialise, keep_variance, norm2d
 from cnnstudio.models.network import Network, Stage
 
 HEAD_WIDTH = 1280
@@ -48,7 +48,7 @@ def efficientnet_lite0(model: ModelConfig, classes: int) -> Network:
     return EfficientNetLite(model, classes)
 
 
-class SameConv2d(nn.Conv2d):
+class SameConv2d(Conv2d):
     """A convolution that pads as TensorFlow's SAME, which the weights were trained with.
 
     The output has ⌈size / stride⌉ pixels. Where the number of border pixels is odd, the right and the bottom get one
@@ -162,7 +162,7 @@ def from_reference_keys(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _conv_norm(
     inputs: int, outputs: int, kernel: int, model: ModelConfig, *, stride: int = 1, groups: int = 1, act: bool
 ) -> nn.Sequential:
-    kind = SameConv2d if stride > 1 and model.padding != "valid" else nn.Conv2d
+    kind = SameConv2d if stride > 1 and model.padding != "valid" else Conv2d
     layers: list[nn.Module] = [conv2d(inputs, outputs, kernel, model, stride=stride, groups=groups, kind=kind)]
     if model.batchnorm:
         layers.append(norm2d(outputs, model, eps=1e-3, momentum=0.01))

@@ -23,7 +23,7 @@ class Lower(nn.Module):
     """The frozen part: from images (N, 3, H, W) to the features that cross the boundary.
 
     BatchNorm is folded into the convolutions (exact in evaluation mode, up to rounding). The weights are copies; the
-    network that it was taken from stays as it is.
+    network that it was taken from stays as it is. What lies above the boundary is not copied.
 
     Attributes:
         boundary: Path of the last layer.
@@ -32,7 +32,8 @@ class Lower(nn.Module):
     def __init__(self, network: Network, boundary: str, *, folded: bool = True) -> None:
         super().__init__()
         self.boundary = boundary
-        twin = copy.deepcopy(network).requires_grad_(False).eval()
+        nothing = {id(network.get_submodule(path)): nn.Identity() for path in _above(network, boundary)}
+        twin = copy.deepcopy(network, nothing).requires_grad_(False).eval()
         if folded:
             _fold(twin)
         twin.get_submodule(boundary).register_forward_hook(_reach)
@@ -85,6 +86,22 @@ def split_network(network: Network) -> Parts | None:
     for path in frozen:
         upper.set_submodule(path, nn.Identity())
     return Parts(frozen[-1], upper)
+
+
+def below(network: Network, boundary: str) -> list[str]:
+    """Return the paths of the modules up to a boundary that `split_network` has found, itself included."""
+    paths = _paths(network)
+    return paths[: paths.index(boundary) + 1]
+
+
+def _above(network: Network, boundary: str) -> list[str]:
+    paths = _paths(network)
+    return paths[paths.index(boundary) + 1 :] if boundary in paths else []
+
+
+def _paths(network: Network) -> list[str]:
+    """Return the paths of a network's modules in the order of computation."""
+    return [path for stage in network.stages for path in stage.modules if path not in network.aux]
 
 
 def _reach(_module: nn.Module, _inputs: object, output: Tensor) -> None:

@@ -1,6 +1,6 @@
 """The network as a table: what each layer gives, costs and sees."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -116,13 +116,14 @@ def summarise(network: Network, *, image_size: int, flow: Flow | None = None) ->
     flow = flow or Flow(network)
     minimum = smallest(flow)
     _check(flow, network, image_size, minimum, "this network")
-    parameters = {id(each): each.numel() for each in network.parameters()}
-    rows = tuple(_row(network, passage, parameters) for passage in flow.layers(image_size))
+    parameters = tuple(network.parameters())
+    uncounted = {id(each): each.numel() for each in parameters}
+    rows = tuple(_row(network, passage, uncounted) for passage in flow.layers(image_size))
     return Summary(
         rows=rows,
         image_size=image_size,
-        parameters=sum(each.numel() for each in network.parameters()),
-        trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
+        parameters=sum(each.numel() for each in parameters),
+        trainable=sum(each.numel() for each in parameters if each.requires_grad),
         auxiliary=sum(row.parameters for row in rows if row.auxiliary),
         flops=sum(row.flops for row in rows if not row.auxiliary),
         activation=sum(row.activation for row in rows if row.type not in _IN_PLACE),
@@ -137,10 +138,20 @@ def minimum_size(network: Network) -> int:
 
 
 def smallest(flow: Flow) -> int:
-    """Return the same; it is remembered, as trying takes a dozen passes and these switches alone decide."""
-    key = flow.model.model_copy(update={"dropout2d": 0.0, "pretrained": False})
+    """Return the same of what passes through a network."""
+    return smallest_for(flow.model, lambda: flow)
+
+
+def smallest_for(model: ModelConfig, flow: Callable[[], Flow]) -> int:
+    """Return the same for some switches; it is remembered, as trying takes several passes and these alone decide.
+
+    Args:
+        model: The switches.
+        flow: What passes through a network with these switches; asked only if that is needed.
+    """
+    key = model.model_copy(update={"dropout2d": 0.0, "pretrained": False})
     if key not in _MINIMA:
-        _MINIMA[key] = _tried(flow)
+        _MINIMA[key] = _tried(flow())
     return _MINIMA[key]
 
 
@@ -231,7 +242,7 @@ def _check(flow: Flow, network: Network, image_size: int, minimum: int, title: s
     )
 
 
-def _row(network: Network, passage: Passage, parameters: dict[int, int]) -> LayerRow:
+def _row(network: Network, passage: Passage, uncounted: dict[int, int]) -> LayerRow:
     name, module, signal = passage.path, passage.module, passage.output
     stage = network.stage_of(name).name
     window = module if isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d) else None
@@ -246,7 +257,7 @@ def _row(network: Network, passage: Passage, parameters: dict[int, int]) -> Laye
         kernel=_sides(window.kernel_size) if window else "",
         stride=str(_first(window.stride)) if window else "",
         padding=_padding(window) if window else "",
-        parameters=sum(parameters.pop(id(each), 0) for each in module.parameters()),
+        parameters=sum(uncounted.pop(id(each), 0) for each in module.parameters(recurse=False)),
         flops=_flops(module, signal),
         receptive_field=signal.field,
         activation=4 * prod(signal.shape[1:]),

@@ -87,7 +87,9 @@ class _Arrangement:
             rect=rect,
             axis=axis,
             expanded=True,
-            cells=tuple(replace(cell, rect=cell.rect.moved(dx, dy)) for cell in block.inside.cells),
+            cells=tuple(
+                replace(cell, row=block.first + cell.row, rect=cell.rect.moved(dx, dy)) for cell in block.inside.cells
+            ),
             units=tuple(unit.moved(dx, dy) for unit in block.inside.units),
             lines=tuple(line.moved(dx, dy) for line in block.inside.lines if line.arrow or number in self._used),
         )

@@ -145,7 +145,8 @@ def _block(
     sources: tuple[int, ...],
 ) -> Block:
     own = tuple(rows[row] for row in span)
-    inside = lay_out(own, span[0], [inputs[row] for row in span])
+    entering = tuple(tuple(source - span[0] if source in span else IMAGE for source in inputs[row]) for row in span)
+    inside = lay_out(tuple(row.type for row in own), entering)
     kind = _kind(own, inside)
     loose = own[0].block == own[0].stage and not side  # The stage's name stands above it already.
     weighted = [row for row in own if row.parameters]

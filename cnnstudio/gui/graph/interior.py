@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
-from cnnstudio.gui.graph.layers import Kind, Layer
+from cnnstudio.gui.graph.layers import Kind
 from cnnstudio.gui.graph.shapes import Line, Rect
 from cnnstudio.gui.graph.structure import Edge, Lane, Leaf, Parallel, Part, Ranks, Series, nodes_of, take_apart
 from cnnstudio.gui.graph.units import Unit, wire
@@ -26,7 +27,7 @@ class Cell:
     """A layer in its place.
 
     Attributes:
-        row: Its position in the network.
+        row: Its position in the block; in the network once the block is in its place.
         kind: What it does.
         rect: Where it lies.
         sign: What it says if it is a circle.
@@ -83,15 +84,16 @@ class _Box:
         self.height = max(self.height, other.height + y)
 
 
-def lay_out(rows: Sequence[Layer], first: int, inputs: Sequence[Sequence[int]]) -> Interior:
-    """Place the layers of a block.
+@lru_cache(maxsize=512)
+def lay_out(types: tuple[str, ...], inputs: tuple[tuple[int, ...], ...]) -> Interior:
+    """Place the layers of a block. Blocks of the same make look the same, in this network and in the next.
 
     Args:
-        rows: The layers of the block.
-        first: Position of the first of them in the network.
-        inputs: For each of them the positions of the layers that it takes its input from, or `IMAGE`.
+        types: What its layers are, in the order of computation.
+        inputs: For each of them the positions in the block of the layers that it takes its input from; negative for
+            what comes from outside.
     """
-    wiring = wire(rows, first, inputs)
+    wiring = wire(types, inputs)
     tree = take_apart(range(len(wiring.units)), wiring.edges)
     placing = _Placing(wiring.units, wiring.edges)
     box = _Box()

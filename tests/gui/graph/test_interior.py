@@ -7,7 +7,7 @@ from tests.gui.graph.networks import Builder, Row, googlenet, mobile, resnet18, 
 
 def inside(rows: tuple[Row, ...], key: str) -> tuple[Interior, dict[str, Cell]]:
     block = next(each for each in build_graph(rows).blocks if each.key == key)
-    names = {cell.row: block.rows[cell.row - block.first].name.removeprefix(f"{key}.") for cell in block.inside.cells}
+    names = {cell.row: block.rows[cell.row].name.removeprefix(f"{key}.") for cell in block.inside.cells}
     return block.inside, {names[cell.row]: cell for cell in block.inside.cells}
 
 
