@@ -33,6 +33,7 @@ class Row:
 
 ROWS: Final = (
     Row("frozen-lite0", whole_rows.frozen, "runs"),
+    Row("frozen-fastai", whole_rows.frozen_fastai, "runs"),
     Row("second-run", whole_rows.second_run, "runs"),
     Row("finetune-resnet18", block_rows.finetune, "blocks"),
     Row("of-the-limit", block_rows.of_the_limit, "blocks"),
