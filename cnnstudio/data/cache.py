@@ -3,9 +3,9 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import platformdirs
@@ -16,25 +16,59 @@ from cnnstudio.core.events import SetAside
 from cnnstudio.data.decoded import Decoded
 from cnnstudio.data.images import Pixels, UnreadableImageError, read_image
 from cnnstudio.data.parallel import in_threads
+from cnnstudio.data.pixel_rows import PixelRows
+from cnnstudio.data.row_store import key_of
 from cnnstudio.data.scan import Catalog
 
+_AT_ONCE: Final = 64  # images that are copied into memory together
+_AHEAD: Final = 8  # decoded images a thread that wait for being written to the disk
+_AHEAD_IN_PLACE: Final = 256  # of those that have their place in memory already
 
-@dataclass(frozen=True, slots=True, eq=False)
+
 class ImageStore:
     """The readable images of a catalogue.
 
     Attributes:
         catalog: The catalogue without the images that could not be read.
-        pixels: `(N, side, side, 3)` uint8 RGB, in the order of `catalog.images`.
+        digests: Of each image's pixels; two images with the same one are the same in every pixel.
+        side: Of the square images in pixels.
     """
 
-    catalog: Catalog
-    pixels: Pixels
+    def __init__(self, catalog: Catalog, pixels: Pixels | PixelRows, digests: Sequence[bytes], side: int) -> None:
+        self.catalog = catalog
+        self.digests = tuple(digests)
+        self.side = side
+        self._pixels = pixels
+
+    @property
+    def pixels(self) -> Pixels:
+        """`(N, side, side, 3)` uint8 RGB, in the order of `catalog.images`; read now if they are on the disk.
+
+        Raises:
+            InputError: A file has changed since, or there is no room.
+        """
+        if isinstance(self._pixels, PixelRows):
+            found = _allocate(len(self.digests), self.side, None)
+            for start in range(0, len(found), _AT_ONCE):
+                found[start : start + _AT_ONCE] = self.rows(range(start, min(start + _AT_ONCE, len(found))))
+            self._pixels = found
+        return self._pixels
 
     @property
     def labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """`(N,)` int64, the class of each image."""
         return np.array([image.label for image in self.catalog.images], dtype=np.int64)
+
+    def rows(self, images: Sequence[int]) -> Pixels:
+        """Return a copy of the pixels of some images, `(len(images), side, side, 3)`; no others come into memory.
+
+        Raises:
+            InputError: A file has changed since.
+        """
+        if isinstance(self._pixels, PixelRows):
+            return self._pixels.read(images)
+        found: Pixels = self._pixels[np.asarray(images, dtype=np.int64)]
+        return found
 
 
 def read_catalog(
@@ -45,6 +79,7 @@ def read_catalog(
     memory_budget: int | None = None,
     threads: int | None = None,
     decoded: Decoded | None = None,
+    resident: bool = True,
 ) -> ImageStore:
     """Decode every image of a catalogue; what cannot be read is set aside and named.
 
@@ -56,42 +91,71 @@ def read_catalog(
             a temporary file that is mapped into memory.
         threads: Decoding threads, one a core unless given. Pillow decodes without holding the interpreter lock.
         decoded: What earlier runs have decoded; gets what is decoded now.
+        resident: Whether the pixels are wanted in memory. If not, they stay with `decoded` as far as it keeps them,
+            and images that are known there are not read at all.
 
     Raises:
         InputError: Too few images can be read, or the disk has no room for the mapped file.
     """
-    pixels = _allocate(len(catalog.images), side, memory_budget)
-    unreadable: list[SetAside] = []
+    images = catalog.images
+    if decoded is not None and decoded.keeps and not resident:
+        pixels = None
+        digests = decoded.digests
+        missing = [index for index, digest in enumerate(digests) if digest is None]
+    else:
+        pixels = _allocate(len(images), side, memory_budget)
+        digests = [None] * len(images) if decoded is None else decoded.digests
+        missing = list(range(len(images))) if decoded is None else decoded.fill(pixels)
 
-    def read(index: int) -> str:
+    def read(index: int) -> tuple[Pixels, bytes]:
+        row = read_image(images[index].path, side)
+        digest = key_of(row.data)
+        if pixels is None:
+            return row, digest
+        pixels[index] = row
+        return pixels[index], digest
+
+    def tried(index: int) -> tuple[Pixels, bytes] | str:
         try:
-            pixels[index] = read_image(catalog.images[index].path, side)
+            return read(index)
         except UnreadableImageError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - one image that a decoder stumbles over must not cost the others
             return f"cannot be decoded ({type(error).__name__}: {error})"
-        return ""
 
-    missing = range(len(catalog.images)) if decoded is None else decoded.fill(pixels)
-    known = len(catalog.images) - len(missing)
+    unreadable: list[SetAside] = []
+    known = len(images) - len(missing)
     if known:
         progress(known)
-    for number, reason in enumerate(in_threads(read, missing, threads=threads)):
+    ahead = _AHEAD if pixels is None else _AHEAD_IN_PLACE
+    for number, found in enumerate(in_threads(tried, missing, threads=threads, ahead=ahead)):
         index = missing[number]
-        if reason:
-            unreadable.append(SetAside(path=str(catalog.images[index].path), reason=reason))
+        if isinstance(found, str):
+            unreadable.append(SetAside(path=str(images[index].path), reason=found))
         elif decoded is not None:
-            decoded.keep(index, pixels[index])
+            decoded.keep(index, *found)
+        else:
+            digests[index] = found[1]
         progress(known + number + 1)
-    if not unreadable:
-        return ImageStore(catalog, pixels)
-    rest = catalog.without(unreadable)
-    kept = {str(image.path) for image in rest.images}
-    keep = [index for index, image in enumerate(catalog.images) if str(image.path) in kept]
+    rest = catalog.without(unreadable) if unreadable else catalog
+    left = {str(image.path) for image in rest.images}
+    keep = [index for index, image in enumerate(images) if str(image.path) in left]
+    kept: Pixels | PixelRows | None
+    if pixels is not None:
+        kept = _moved_up(pixels, keep)
+    else:
+        assert decoded is not None
+        kept = decoded.on_disk(keep)
+    if kept is None:  # the disk did not take them
+        return read_catalog(catalog, side, progress=progress, threads=threads, decoded=decoded)
+    return ImageStore(rest, kept, [digests[index] or b"" for index in keep], side)
+
+
+def _moved_up(pixels: Pixels, keep: Sequence[int]) -> Pixels:
     for new, old in enumerate(keep):  # in place: a copy would need the memory twice
         if new != old:
             pixels[new] = pixels[old]
-    return ImageStore(rest, pixels[: len(keep)])
+    return pixels[: len(keep)] if len(keep) < len(pixels) else pixels
 
 
 def room(count: int, side: int, memory_budget: int | None = None) -> int:

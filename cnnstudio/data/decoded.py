@@ -6,20 +6,27 @@ from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cnnstudio.data.images import Pixels
-from cnnstudio.data.row_store import RowStore, key_of, open_store
+from cnnstudio.data.pixel_rows import PixelRows
+from cnnstudio.data.row_store import KEY_BYTES, RowStore, key_of, open_store
 from cnnstudio.data.scan import Catalog
 
-_FORMAT: Final = b"1"  # of the decoding; another one leaves the old pixels alone
+_FORMAT: Final = b"2"  # of the decoding; another one leaves the old pixels alone
 _LARGEST: Final = 2 * 2**30  # bytes of a data set that are kept
-_BATCH: Final = 128
+_DIGESTS: Final = 64 * 2**20  # bytes of all digests together
+_BATCH: Final = 32
 
 
 class Decoded:
-    """The pixels of a folder's images at one size; found again while path, size and time of the file are the same.
+    """What is known of a folder's images at one size: their pixels, and digests of the pixels.
 
-    Where the disk does not let us keep any, nothing is found and nothing is kept.
+    It is found again while path, size, time and inode of the file are the same. Digests are kept of any number of
+    images, pixels of those that take little room. Where the disk does not let us keep any, nothing is found.
+
+    Attributes:
+        digests: Of each image's pixels, by which they are told apart; None where they are not known yet.
     """
 
     def __init__(self, catalog: Catalog, side: int) -> None:
@@ -29,55 +36,111 @@ class Decoded:
             catalog: The images.
             side: Of the square images in pixels.
         """
+        self._images, self._side = catalog.images, side
         self._keys = [_key(image.path) for image in catalog.images]
-        self._waiting: list[tuple[bytes, Pixels]] = []
-        self._store: RowStore | None = None
-        if len(self._keys) * side * side * 3 <= _LARGEST:
-            with contextlib.suppress(OSError):
-                self._store = open_store("pixels", f"{catalog.root}\n{side}", (side, side, 3), np.uint8)
+        self._waiting: list[tuple[bytes, Pixels, bytes]] = []
+        self._seen: set[int] = set()  # images that this process has decoded
+        self._pixels: RowStore | None = None
+        self._marks: RowStore | None = None
+        name = f"{catalog.root}\n{side}"
+        with contextlib.suppress(OSError):
+            if len(self._keys) * side * side * 3 <= _LARGEST:
+                self._pixels = open_store("pixels", name, (side, side, 3), np.uint8)
+            self._marks = open_store("digests", name, (2 * KEY_BYTES,), np.uint8, budget=_DIGESTS)
+        self.digests = self._known_digests()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._store is not None:
+        with contextlib.suppress(OSError):
+            self._flush()
+        for store in filter(None, (self._pixels, self._marks)):
             with contextlib.suppress(OSError):
-                self._flush(self._store)
-                self._store.commit()
+                store.commit()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the pixels of all images could stay on the disk, or need not be looked at."""
+        return self._pixels is not None or None not in self.digests
 
     def fill(self, pixels: Pixels) -> list[int]:
         """Copy what is known into `(N, side, side, 3)`, and return the numbers of the images that are missing."""
-        if self._store is None:
-            return list(range(len(self._keys)))
-        rows = self._store.find([key or b"" for key in self._keys])
+        rows = self._rows()
         known = np.flatnonzero(rows >= 0)
         for start in range(0, len(known), _BATCH):
             part = known[start : start + _BATCH]
-            pixels[part] = self._store.read(rows[part])
+            assert self._pixels is not None
+            pixels[part] = self._pixels.read(rows[part])
+        for image in known:
+            self.digests[image] = self.digests[image] or key_of(pixels[image].data)
         return np.flatnonzero(rows < 0).tolist()
 
-    def keep(self, index: int, pixels: Pixels) -> None:
+    def keep(self, index: int, pixels: Pixels, digest: bytes) -> None:
         """Remember an image that has been decoded."""
+        self.digests[index] = digest
+        self._seen.add(index)
         key = self._keys[index]
-        if self._store is None or key is None:
+        if key is None:
             return
-        self._waiting.append((key, pixels.copy()))  # rows move up where others turn out to be unreadable
+        self._waiting.append((key, pixels.copy(), digest))  # rows move up where others turn out to be unreadable
         if len(self._waiting) >= _BATCH:
-            try:
-                self._flush(self._store)
-            except OSError:  # a full disk: the next run decodes again
-                self._store = None
+            with contextlib.suppress(OSError):
+                self._flush()
 
-    def _flush(self, store: RowStore) -> None:
-        keys, rows = [key for key, _ in self._waiting], [row for _, row in self._waiting]
-        self._waiting = []
-        if keys:
-            store.append(keys, _stacked(rows))
+    def on_disk(self, images: Sequence[int]) -> PixelRows | None:
+        """Return the pixels of some images, to be read when they are wanted.
+
+        None where some that were decoded just now could not be kept, as on a full disk, or beside another process.
+        """
+        with contextlib.suppress(OSError):
+            self._flush()
+        rows = self._rows()
+        if any(rows[image] < 0 for image in self._seen):
+            return None
+        digests = [self.digests[image] or b"" for image in images]
+        files = [self._images[image].path for image in images]
+        sound = [image in self._seen for image in images]
+        return PixelRows(files, digests, self._side, store=self._pixels, rows=rows[list(images)], sound=sound)
+
+    def _rows(self) -> NDArray[np.int64]:
+        if self._pixels is None:
+            return np.full(len(self._keys), -1, dtype=np.int64)
+        return self._pixels.find([key or b"" for key in self._keys])
+
+    def _flush(self) -> None:
+        """Write what waits.
+
+        Raises:
+            OSError: The disk is full; the next run decodes again.
+        """
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        keys = [key for key, _, _ in waiting]
+        if self._marks is not None:
+            marks = [np.frombuffer(_mark(key, digest), dtype=np.uint8) for key, _, digest in waiting]
+            self._marks.append(keys, np.stack(marks))
+        if self._pixels is not None:
+            self._pixels.append(keys, np.stack([pixels for _, pixels, _ in waiting]))
+
+    def _known_digests(self) -> list[bytes | None]:
+        """Return the digests that earlier runs have kept; one that is damaged counts as unknown."""
+        found: list[bytes | None] = [None] * len(self._keys)
+        if self._marks is None:
+            return found
+        rows = self._marks.find([key or b"" for key in self._keys])
+        known = np.flatnonzero(rows >= 0)
+        for image, mark in zip(known.tolist(), self._marks.read(rows[known]), strict=True):
+            key, digest = self._keys[image], mark[:KEY_BYTES].tobytes()
+            if key is not None and mark.tobytes() == _mark(key, digest):
+                found[image] = digest
+        return found
 
 
-def _stacked(rows: Sequence[Pixels]) -> Pixels:
-    stacked: Pixels = np.stack(rows)
-    return stacked
+def _mark(key: bytes, digest: bytes) -> bytes:
+    """Return a digest with what shows that it is whole, and that of this file."""
+    return digest + key_of(key, digest)
 
 
 def _key(path: Path) -> bytes | None:
@@ -85,5 +148,5 @@ def _key(path: Path) -> bytes | None:
         status = path.stat()
     except OSError:
         return None
-    about = f"{status.st_size} {status.st_mtime_ns}".encode()
+    about = f"{status.st_size} {status.st_mtime_ns} {status.st_ino}".encode()
     return key_of(_FORMAT, str(path).encode("utf-8", "surrogateescape"), about)

@@ -5,6 +5,7 @@ import logging
 import re
 import stat
 import struct
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ FOREIGN_SUFFIXES: Final = frozenset(
     | {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".xcf", ".pcx", ".jxl"}
 )
 MAX_PIXELS: Final = 89_478_485  # 256 MiB of RGB
+_LARGE: Final = 2**24  # pixels, which take 128 MiB while they are scaled with their transparency
+_LARGE_ONES: Final = threading.Lock()
 
 Pixels = NDArray[np.uint8]
 
@@ -77,8 +80,8 @@ def read_image(path: Path, side: int) -> Pixels:
     Raises:
         UnreadableImageError: The file is damaged, of another format, or larger than `MAX_PIXELS`.
     """
-    with _opened(path) as image:
-        return _scaled(_decode(image, side), (side, side))
+    with _opened(path) as image, _turn(image, side):
+        return _scaled(_decode(image), (side, side))
 
 
 def read_thumbnail(path: Path, side: int) -> Pixels:
@@ -90,8 +93,8 @@ def read_thumbnail(path: Path, side: int) -> Pixels:
     Raises:
         UnreadableImageError: As for `read_image`.
     """
-    with _opened(path) as image:
-        whole = _decode(image, side)
+    with _opened(path) as image, _turn(image, side):
+        whole = _decode(image)
         scale = side / max(whole.size)
         return _scaled(whole, (max(1, round(whole.width * scale)), max(1, round(whole.height * scale))))
 
@@ -125,9 +128,16 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise UnreadableImageError(_damaged(error)) from None
 
 
-def _decode(image: Image.Image, side: int) -> Image.Image:
+@contextlib.contextmanager
+def _turn(image: Image.Image, side: int) -> Iterator[None]:
+    """Let one large picture after the other be decoded; several at once would take most of a run's memory."""
     # JPEG decodes at a half, a quarter or an eighth for free; twice the target keeps the scaling sharp.
     image.draft("RGB", (2 * side, 2 * side))
+    with _LARGE_ONES if image.width * image.height > _LARGE else contextlib.nullcontext():
+        yield
+
+
+def _decode(image: Image.Image) -> Image.Image:
     image.load()
     with contextlib.suppress(*_MALFORMED):  # damaged metadata do not cost the picture
         ImageOps.exif_transpose(image, in_place=True)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Sequence
@@ -18,10 +19,29 @@ from cnnstudio.core.lock import exclusive
 KEY_BYTES: Final = 16
 _ROWS, _KEYS, _ABOUT, _LOCK = "rows.bin", "keys.bin", "about.json", ".lock"
 _BUDGET: Final = 8 * 2**30  # bytes of all stores of a kind together
+_AT_ONCE: Final = 256  # rows that are read from the mapped file before its memory is let go
 
 
 class _BusyError(Exception):
     """Another process writes to the store."""
+
+
+class MappedRows:
+    """The rows of a store on the disk; they can be read even after the store has been removed."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        row = int(np.prod(shape))
+        count = len(self._map) // (row * dtype.itemsize)
+        self._rows = np.frombuffer(self._map, dtype, count * row).reshape(count, *shape)
+
+    def __call__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Return `(len(rows), *shape)`; what was looked at stays in no memory of this process."""
+        found: NDArray[Any] = self._rows[rows]
+        if hasattr(self._map, "madvise"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return found
 
 
 class RowStore:
@@ -49,7 +69,7 @@ class RowStore:
         self._folder = folder
         self._row_bytes = int(np.prod(shape)) * self.dtype.itemsize
         folder.mkdir(parents=True, exist_ok=True)
-        about: dict[str, Any] = {"shape": list(shape), "dtype": self.dtype.str}
+        about = _about(shape, dtype)
         if not _holds(folder / _ABOUT, about):
             for name in (_KEYS, _ROWS):
                 (folder / name).unlink(missing_ok=True)
@@ -78,11 +98,20 @@ class RowStore:
     def read(self, rows: NDArray[np.int64]) -> NDArray[Any]:
         """Return `(len(rows), *shape)`, copied from the disk."""
         found = np.empty((len(rows), *self.shape), dtype=self.dtype)
-        if len(rows):
-            mapped = np.memmap(self._folder / _ROWS, dtype=self.dtype, mode="r", shape=(self._count(), *self.shape))
-            for start in range(0, len(rows), 256):
-                found[start : start + 256] = mapped[rows[start : start + 256]]
+        mapped = self.mapped() if len(rows) else None
+        for start in range(0, len(rows), _AT_ONCE):
+            assert mapped is not None
+            found[start : start + _AT_ONCE] = mapped(rows[start : start + _AT_ONCE])
         return found
+
+    def mapped(self) -> "MappedRows":
+        """Return the rows that are here now, for reading some of them again and again.
+
+        Raises:
+            OSError: Another process has removed the store.
+            ValueError: It is empty.
+        """
+        return MappedRows(self._folder / _ROWS, self.shape, self.dtype)
 
     def append(self, keys: Sequence[bytes], rows: NDArray[Any]) -> None:
         """Add rows; they are found at once, and by other processes after `commit`, until which nobody else can add.
@@ -165,11 +194,26 @@ def open_store(kind: str, name: str, shape: tuple[int, ...], dtype: DTypeLike, *
     Raises:
         OSError: The cache cannot be written.
     """
-    parent = Path(platformdirs.user_cache_path("cnnstudio", appauthor=False)) / kind
-    folder = parent / hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
+    folder = _folder(kind, name)
     store = RowStore(folder, shape, dtype)
-    _tidy(parent, folder, budget)
+    _tidy(folder.parent, folder, budget)
     return store
+
+
+def kept_shape(kind: str, name: str, dtype: DTypeLike) -> tuple[int, ...] | None:
+    """Return the shape of the rows that `open_store` would find; None where there is no such store.
+
+    Args:
+        kind: As for `open_store`.
+        name: As for `open_store`.
+        dtype: As for `open_store`.
+    """
+    try:
+        about = json.loads((_folder(kind, name) / _ABOUT).read_text(encoding="utf-8"))
+        shape = tuple(int(each) for each in about["shape"])
+        return shape if about == _about(shape, dtype) else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def key_of(*parts: bytes | memoryview) -> bytes:
@@ -189,6 +233,15 @@ def _tidy(parent: Path, kept: Path, budget: int) -> None:
         if folder != kept:
             shutil.rmtree(folder, ignore_errors=True)
             total -= sizes[folder]
+
+
+def _folder(kind: str, name: str) -> Path:
+    parent = Path(platformdirs.user_cache_path("cnnstudio", appauthor=False)) / kind
+    return parent / hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
+
+
+def _about(shape: tuple[int, ...], dtype: DTypeLike) -> dict[str, Any]:
+    return {"shape": list(shape), "dtype": np.dtype(dtype).str}
 
 
 def _holds(path: Path, about: dict[str, Any]) -> bool:

@@ -9,8 +9,12 @@ from typing import Final
 # malloc.h of glibc
 _TRIM_THRESHOLD: Final = -1
 _TOP_PAD: Final = -2
+_MMAP_THRESHOLD: Final = -3
 _MMAP_MAX: Final = -4
 _ARENA_MAX: Final = -8
+
+_LARGE: Final = 2**20  # bytes of a block that is mapped on its own while memory is given back
+_MAPPINGS: Final = 65536  # at a time, glibc's own limit
 
 
 @contextlib.contextmanager
@@ -21,10 +25,10 @@ def kept_memory() -> Iterator[None]:
     the same pages: up to half of the time of a run on the CPU. The settings hold for the process: no block is mapped
     on its own, nothing is trimmed, and all threads share one arena, since those of other threads cannot grow large.
     """
-    if platform.libc_ver()[0] != "glibc":
+    libc = _glibc()
+    if libc is None:
         yield
         return
-    libc = ctypes.CDLL(None)
     libc.mallopt(_MMAP_MAX, 0)
     libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     libc.mallopt(_TOP_PAD, 256 * 2**20)
@@ -33,3 +37,27 @@ def kept_memory() -> Iterator[None]:
         yield
     finally:
         libc.malloc_trim(0)
+
+
+@contextlib.contextmanager
+def given_back() -> Iterator[None]:
+    """Let large blocks go back as soon as they are freed, for work that asks for a different amount each time.
+
+    Kept, the pictures that are decoded one after the other leave gaps of all sizes, which nothing fits into and which
+    add up to more than the images themselves. Goes inside `kept_memory`, to which it returns.
+    """
+    libc = _glibc()
+    if libc is None:
+        yield
+        return
+    libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+    libc.mallopt(_MMAP_MAX, _MAPPINGS)
+    try:
+        yield
+    finally:
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -1,5 +1,6 @@
 """What a step of the training gets: images for the whole network, or features for the part that learns."""
 
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -41,9 +42,8 @@ class PixelFeed:
     def __init__(self, prepared: Prepared) -> None:
         self.module: nn.Module = prepared.network
         self._prepared = prepared
-        self._pixels = torch.from_numpy(prepared.store.pixels)
         self._augment: Augmentation | None = None
-        self._side = self._pixels.shape[1]
+        self._side = prepared.store.side
         self._minimum = minimum_size(prepared.network) if prepared.config.train.progressive else self._side
 
     def begin(self, epoch: int) -> str:
@@ -68,6 +68,11 @@ class PixelFeed:
     def validating(self, indices: Tensor) -> Tensor:
         """Return images (B, 3, S, S) as they are."""
         return self._normalised(self._pixels[indices])
+
+    @cached_property
+    def _pixels(self) -> Tensor:
+        """All images (N, S, S, 3) uint8, which are read no sooner than a batch of them is wanted."""
+        return torch.from_numpy(self._prepared.store.pixels)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         prepared = self._prepared
@@ -113,4 +118,4 @@ class FeatureFeed:
         return self._on_device(self._rows[0, indices])
 
     def _on_device(self, rows: Tensor) -> Tensor:
-        return self._features[rows].to(self._device).float()
+        return self._features.index_select(0, rows).to(self._device).float()  # copies rows, which `[rows]` does not

@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnstudio.core.events import RunStarted
 from cnnstudio.data.twins import twins
+from cnnstudio.engine.batchnorm_probe import norms_of
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.models.summary import watchable
 
@@ -34,10 +35,12 @@ def opening(prepared: Prepared, run: Path, *, steps_per_epoch: int, processes: i
         val_images=len(split.val),
         set_aside=catalog.set_aside,
         layers=watchable(network),
+        norms=norms_of(network),
+        stages=tuple(stage.name for stage in network.stages),
         steps_per_epoch=steps_per_epoch,
         parameters=sum(each.numel() for each in network.parameters()),
         trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
         val_counts=tuple(np.bincount(labels[list(split.val)], minlength=len(catalog.classes)).tolist()),
-        val_twins=len(twins(prepared.store.pixels, split.train, split.val)),
+        val_twins=len(twins(prepared.store.digests, split.train, split.val)),
         **prepared.weights_told(),
     )

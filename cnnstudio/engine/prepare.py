@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +18,7 @@ from cnnstudio.data.cache import ImageStore, read_catalog
 from cnnstudio.data.decoded import Decoded
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
+from cnnstudio.engine.allocator import given_back
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.progressive import check_progressive
 from cnnstudio.engine.resume import Checkpoint, same_split
@@ -111,7 +111,8 @@ def prepare(
         make_optimizer(planned, config, phase)  # refuses stages that do not exist, and a run that learns nothing
     if wanted(config) and checkpoint is None:
         _have_weights(config, report, control)
-    store = _read(catalog, side, report, control)
+    frozen = all((phase.train_last or len(planned.stages)) < len(planned.stages) for phase in training_phases(config))
+    store = _read(catalog, side, report, control, resident=not frozen)
     changed = ""
     if checkpoint is None:
         division = split(store.catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
@@ -127,8 +128,8 @@ def prepare(
         for values in (card.preprocessing.mean, card.preprocessing.std)
     )
     if checkpoint is None:
-        images = np.array(division.train)[: config.data.batch_size]
-        pixels, labels = (torch.from_numpy(each[images]) for each in (store.pixels, store.labels))
+        images = division.train[: config.data.batch_size]
+        pixels, labels = (torch.from_numpy(each) for each in (store.rows(images), store.labels[list(images)]))
         subject = Subject(config, network, has_depthwise(network), pixels, labels, mean, std, len(division.train))
         tuned = tune(subject, report, control.check)
     else:
@@ -169,7 +170,9 @@ def _have_weights(config: Config, report: Callable[[Phase], None], control: Cont
     locate(config)
 
 
-def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control: Control) -> ImageStore:
+def _read(
+    catalog: Catalog, side: int, report: Callable[[Phase], None], control: Control, *, resident: bool
+) -> ImageStore:
     total = len(catalog.images)
     text = f"Reading {total:,} images"
     reported = -math.inf
@@ -181,8 +184,8 @@ def _read(catalog: Catalog, side: int, report: Callable[[Phase], None], control:
             reported = time.monotonic()
             report(Phase(text=text, done=done / total))
 
-    with Decoded(catalog, side) as decoded:
-        return read_catalog(catalog, side, progress=progress, decoded=decoded)
+    with given_back(), Decoded(catalog, side) as decoded:
+        return read_catalog(catalog, side, progress=progress, decoded=decoded, resident=resident)
 
 
 def _resolved(config: Config, side: int, compute: Compute) -> Config:

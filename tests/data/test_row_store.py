@@ -1,17 +1,19 @@
 """Rows on disk: found again, never half written, bounded."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cnnstudio.core.lock import exclusive
-from cnnstudio.data.row_store import RowStore, key_of, open_store
+from cnnstudio.data.row_store import RowStore, kept_shape, key_of, open_store
 
 
 def rows(*values: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float16]]:
@@ -106,3 +108,24 @@ def test_stores_that_are_not_used_make_room() -> None:
             store.append([key_of(name.encode())], np.zeros((1, 1024), np.float32))
     assert len(open_store("tests", "new", (1024,), np.float32, budget=9000)) == 1
     assert len(open_store("tests", "old", (1024,), np.float32, budget=1 << 30)) == 0
+
+
+def test_the_shape_of_a_store_is_known_before_it_is_opened() -> None:
+    assert kept_shape("tests", "shaped", np.float16) is None
+    open_store("tests", "shaped", (3, 1, 1), np.float16)
+    assert kept_shape("tests", "shaped", np.float16) == (3, 1, 1)
+    assert kept_shape("tests", "shaped", np.float32) is None
+    (about,) = Path(platformdirs.user_cache_path("cnnstudio", appauthor=False)).glob("tests/*/about.json")
+    for damaged in ("", "[]", "{}", '{"shape": 3, "dtype": "<f2"}', '{"shape": ["x"], "dtype": "<f2"}'):
+        about.write_text(damaged)
+        assert kept_shape("tests", "shaped", np.float16) is None
+
+
+def test_mapped_rows_outlive_their_store(tmp_path: Path) -> None:
+    with RowStore(tmp_path / "s", (1, 2), np.float16) as store:
+        store.append(keys("a", "b"), rows(1, 2))
+        mapped = store.mapped()
+    if sys.platform != "win32":
+        shutil.rmtree(tmp_path / "s")
+    for _ in range(2):
+        assert mapped(np.array([1, 0, 1])).tolist() == rows(2, 1, 2).tolist()

@@ -1,11 +1,13 @@
 """What is frozen is computed once, and answers as the network itself."""
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import platformdirs
 import psutil
 import pytest
 import torch
@@ -16,11 +18,17 @@ from torch import Tensor
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import EpochEnded, Event, RunEnded, StepEnded, Warned
+from cnnstudio.data.images import Pixels
+from cnnstudio.data.pixel_rows import PixelRows
+from cnnstudio.engine.forms import COMPARED
+from cnnstudio.engine.frozen import _BATCH
 from cnnstudio.engine.trainer import train
+from cnnstudio.models.create import create
 from cnnstudio.models.split import Lower
 
 Configure = Callable[..., Config]
 FROZEN = ("transfer.mode=freeze", "model.pretrained=false", "train.epochs=3", "model.width=8")
+COMPARED_ONCE = 2 * COMPARED  # both forms on a few images
 
 
 @pytest.fixture
@@ -73,19 +81,125 @@ def test_the_run_is_that_of_the_whole_network(
 
 def test_each_image_passes_the_frozen_part_once(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
     run(configure(*FROZEN), tmp_path / "run")
-    compared = 2 * 4 + 1  # both forms on four images, one more for the shape
-    assert sum(seen) - compared == 48
+    assert sum(seen) - COMPARED_ONCE - 1 == 48  # one for the shape
 
 
 def test_the_next_run_finds_the_features(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
     first = run(configure(*FROZEN), tmp_path / "first")
     seen.clear()
     second = run(configure(*FROZEN), tmp_path / "second")
-    assert sum(seen) == 9
     assert losses(second) == losses(first)
-    seen.clear()
     run(configure(*FROZEN, "train.lr=0.1", "train.optimizer='sgd'"), tmp_path / "third")
-    assert sum(seen) == 9
+    assert seen == []
+
+
+def test_known_features_need_no_pixels(
+    configure: Configure, tmp_path: Path, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: object) -> None:
+        pytest.fail("pixels were read")
+
+    config = configure(*FROZEN, "data.augment=true", "data.batch_size=64")  # one batch is read to tune by
+    first = run(config, tmp_path / "first")
+    monkeypatch.setattr("cnnstudio.data.cache.read_image", opened)
+    monkeypatch.setattr("cnnstudio.data.pixel_rows.read_image", opened)
+    reads: list[int] = []
+    read = PixelRows.read
+
+    def counted(self: PixelRows, images: Sequence[int]) -> Pixels:
+        reads.append(len(images))
+        return read(self, images)
+
+    monkeypatch.setattr(PixelRows, "read", counted)
+    assert losses(run(config, tmp_path / "second")) == losses(first)
+    assert reads == [38]
+
+
+def test_an_image_that_was_changed_in_place_gets_features_of_its_own(
+    configure: Configure, bright_and_dark: Path, tmp_path: Path, seen: list[int]
+) -> None:
+    shutil.copytree(bright_and_dark, tmp_path / "images")
+    config = configure(*FROZEN, f"data.folder='{tmp_path / 'images'}'")
+    run(config, tmp_path / "first")
+    changed, other = tmp_path / "images" / "left" / "07.bmp", tmp_path / "images" / "left" / "08.bmp"
+    for path, colour in ((changed, (9, 9, 200)), (other, (200, 9, 9))):
+        Image.new("RGB", (40, 40), colour).save(path)
+    run(config, tmp_path / "second")
+    before = changed.stat()
+    Image.new("RGB", (40, 40), (9, 200, 9)).save(changed)
+    assert changed.stat().st_size == before.st_size
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    seen.clear()
+    run(config, tmp_path / "third")
+    assert sum(seen) == 1 + COMPARED_ONCE
+
+
+@pytest.mark.parametrize("store", ["features", "digests", "pixels"])
+@pytest.mark.parametrize("name", ["keys.bin", "rows.bin", "about.json"])
+def test_damaged_files_of_the_cache_cost_time_and_nothing_else(
+    configure: Configure, tmp_path: Path, store: str, name: str
+) -> None:
+    first = run(configure(*FROZEN), tmp_path / "first")
+    cache = Path(platformdirs.user_cache_path("cnnstudio", appauthor=False))
+    (file,) = (cache / store).rglob(name)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 3])
+    assert losses(run(configure(*FROZEN), tmp_path / "second")) == pytest.approx(losses(first), rel=1e-3)
+
+
+def test_an_image_that_changes_under_the_run_ends_it(
+    configure: Configure, bright_and_dark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(bright_and_dark, tmp_path / "images")
+    config = configure(*FROZEN, f"data.folder='{tmp_path / 'images'}'")
+    run(config, tmp_path / "first")
+    cache = Path(platformdirs.user_cache_path("cnnstudio", appauthor=False))
+    for kind in ("features", "pixels"):
+        shutil.rmtree(cache / kind)
+    image = tmp_path / "images" / "top" / "05.png"
+
+    def changed(config: Config, count: int) -> object:
+        Image.new("RGB", (40, 40), (1, 2, 3)).save(image)
+        return create(config, count)
+
+    monkeypatch.setattr("cnnstudio.engine.prepare.create", changed)
+    ended = train(config, lambda _: None, Control(), out=tmp_path / "second")
+    assert ended.reason == "failed"
+    assert "the image has changed since the run began" in ended.message
+    assert "05.png" in ended.message
+
+
+@pytest.mark.parametrize(("fits", "told"), [(9, "2 × 8"), (5, "4 × 4")])
+def test_the_frozen_part_goes_on_in_parts_where_memory_runs_out(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: int, told: str
+) -> None:
+    expected = run(configure(*FROZEN), tmp_path / "first")
+    shutil.rmtree(Path(platformdirs.user_cache_path("cnnstudio", appauthor=False)))
+    forward = Lower.forward
+
+    def scarce(self: Lower, x: Tensor) -> Tensor:
+        if len(x) > fits and len(x) != COMPARED:
+            raise torch.OutOfMemoryError("out of memory")
+        return forward(self, x)
+
+    monkeypatch.setattr(Lower, "forward", scarce)
+    events = run(configure(*FROZEN), tmp_path / "second")
+    np.testing.assert_allclose(losses(events), losses(expected), rtol=1e-3)
+    warnings = [event.text for event in events if isinstance(event, Warned) and "memory" in event.text]
+    text = f"the device ran out of memory: batches of 16 are computed as {told} in the frozen part from here on"
+    assert warnings == [text]
+
+
+def test_memory_for_not_even_one_image_ends_the_run(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(*_: object) -> Tensor:
+        raise torch.OutOfMemoryError("out of memory")
+
+    monkeypatch.setattr("cnnstudio.engine.frozen.Runner.__call__", nothing)
+    monkeypatch.setattr("cnnstudio.engine.frozen._Frozen._shape", lambda _self: (8, 1, 1))
+    ended = train(configure(*FROZEN), lambda _: None, Control(), out=tmp_path / "run")
+    assert ended.reason == "failed"
+    assert "too little memory for 1 image at a time" in ended.message
 
 
 @pytest.mark.parametrize(
@@ -97,7 +211,7 @@ def test_features_of_another_network_are_not_taken(
     run(configure(*FROZEN), tmp_path / "first")
     seen.clear()
     run(configure(*FROZEN, change), tmp_path / "second")
-    assert sum(seen) == 48 + 9
+    assert sum(seen) == 48 + COMPARED_ONCE + 1
 
 
 def test_new_images_cost_what_they_are(
@@ -110,16 +224,16 @@ def test_new_images_cost_what_they_are(
     (tmp_path / "images" / "top" / "03.png").rename(tmp_path / "images" / "top" / "z.png")
     seen.clear()
     run(config, tmp_path / "second")
-    assert sum(seen) == 1 + 9
+    assert sum(seen) == 1 + COMPARED_ONCE
 
 
 def test_views_are_shifted_and_mirrored_and_remembered(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
     config = configure(*FROZEN, "data.augment=true")
     first = run(config, tmp_path / "first")
-    assert sum(seen) == 48 + 2 * 38 + 9  # three views, as many as epochs, of each of 38 training images
+    assert sum(seen) == 48 + 38 + COMPARED_ONCE + 1  # two views of each of 38 training images
     seen.clear()
     assert losses(run(config, tmp_path / "second")) == losses(first)
-    assert sum(seen) == 9
+    assert seen == []
     plain = run(configure(*FROZEN), tmp_path / "plain")
     assert losses(plain) != losses(first)
 
@@ -150,13 +264,13 @@ def test_a_full_disk_costs_the_head_start_only(
     monkeypatch.setattr("cnnstudio.engine.frozen.open_store", full)
     seen.clear()
     run(configure(*FROZEN), tmp_path / "second")
-    assert sum(seen) == 48 + 9
+    assert sum(seen) == 48 + COMPARED_ONCE
 
 
 def test_a_stop_keeps_the_features_that_are_there(
     configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int]
 ) -> None:
-    monkeypatch.setattr("cnnstudio.engine.frozen._BATCH", 10)
+    monkeypatch.setitem(_BATCH, "cpu", 10)
     monkeypatch.setattr("cnnstudio.engine.frozen._TICK", 0.0)
     control = Control()
 
@@ -168,7 +282,7 @@ def test_a_stop_keeps_the_features_that_are_there(
     assert ended.reason == "stopped"
     seen.clear()
     run(configure(*FROZEN), tmp_path / "second")
-    assert sum(seen) == 18 + 9
+    assert sum(seen) == 18 + COMPARED_ONCE
 
 
 def test_features_that_are_too_large_are_not_kept(
@@ -178,4 +292,4 @@ def test_features_that_are_too_large_are_not_kept(
     first = run(configure(*FROZEN), tmp_path / "first")
     seen.clear()
     assert losses(run(configure(*FROZEN), tmp_path / "second")) == losses(first)
-    assert sum(seen) == 48 + 9
+    assert sum(seen) == 48 + COMPARED_ONCE + 1
