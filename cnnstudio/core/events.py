@@ -67,6 +67,8 @@ class RunStarted(_Scalar):
         val_images: Number of validation images.
         set_aside: Images that cannot be used.
         layers: Names of the layers whose feature maps can be watched.
+        norms: Path of the BatchNorm2d behind each convolution that has one, by the path of the convolution.
+        stages: Names of its stages, from the input to the head.
         steps_per_epoch: Optimizer steps in an epoch.
         parameters: Number of parameters.
         trainable: Number of parameters that learn in the first phase.
@@ -93,6 +95,8 @@ class RunStarted(_Scalar):
     val_images: int
     set_aside: tuple[SetAside, ...] = ()
     layers: tuple[str, ...] = ()
+    norms: dict[str, str] = {}
+    stages: tuple[str, ...] = ()
     steps_per_epoch: int
     parameters: int
     trainable: int
@@ -194,6 +198,7 @@ class EpochEnded(_Scalar):
         seconds: Duration of the epoch with validation, without pauses.
         best: Whether no earlier epoch had a higher `val_accuracy`.
         predicted: For how many validation images each class was the answer; empty where it is not known.
+        planned: Epochs that the run is to have, as far as was known at its end; 0 where that was not told.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -206,6 +211,30 @@ class EpochEnded(_Scalar):
     seconds: float
     best: bool
     predicted: tuple[int, ...] = ()
+    planned: int = 0
+
+
+class Changed(_Scalar):
+    """A run goes on otherwise than it was started, or was paused or let go on; a resumed run does so again.
+
+    Attributes:
+        step: Optimizer steps that were done when it was taken.
+        epoch: Position in epochs from which on it holds: another stage learns from the next epoch on.
+        key: Of the configuration (see `core.changes.LIVE`), or `run.paused`.
+        old: The value until then; of `train.lr` the peak of the schedule.
+        new: The value from then on.
+        label: In two or three words, for a mark on a curve: `lr × 0.5`.
+        text: The same in a clause: `the learning rate goes from 0.003 to 0.0015`.
+    """
+
+    event: Literal["changed"] = "changed"
+    step: int
+    epoch: float
+    key: str
+    old: bool | int | float
+    new: bool | int | float
+    label: str
+    text: str
 
 
 class Warned(_Scalar):
@@ -243,9 +272,9 @@ class RunEnded(_Scalar):
 
 
 Scalar = Annotated[
-    RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded,
+    RunStarted | Phase | StepEnded | Pulse | EpochEnded | Changed | Warned | RunEnded,
     Field(discriminator="event"),
 ]
 
 
-Event = RunStarted | Phase | StepEnded | Pulse | EpochEnded | Warned | RunEnded | Picture
+Event = RunStarted | Phase | StepEnded | Pulse | EpochEnded | Changed | Warned | RunEnded | Picture

@@ -16,11 +16,12 @@ from safetensors.torch import save as to_safetensors
 from torch import nn
 
 import cnnstudio
+from cnnstudio.core.changes import LIVE, merged
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import Phase, Scalar
+from cnnstudio.core.events import Changed, Phase, Scalar
 from cnnstudio.core.lock import exclusive
-from cnnstudio.core.serial import to_line
+from cnnstudio.core.serial import from_line, to_line
 from cnnstudio.engine.resume import LAST, PREVIOUS
 
 CONFIG: Final = "config.toml"
@@ -57,9 +58,9 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
             folder._lock()
-            _write(path / CONFIG, lambda file: file.write(config.to_toml().encode()))
-            _write(path / CLASSES, lambda file: file.write(_json(list(classes))))
-            _write(path / VERSIONS, lambda file: file.write(_json(versions())))
+            write_file(path / CONFIG, lambda file: file.write(config.to_toml().encode()))
+            write_file(path / CLASSES, lambda file: file.write(_json(list(classes))))
+            write_file(path / VERSIONS, lambda file: file.write(_json(versions())))
             folder._open_log()
         except OSError as error:
             folder.close()
@@ -117,11 +118,11 @@ class RunFolder:
     def save_best(self, network: nn.Module) -> None:
         """Write the network's weights and buffers to `model.safetensors`."""
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-        _write(self.path / BEST, lambda file: file.write(to_safetensors(state)))
+        write_file(self.path / BEST, lambda file: file.write(to_safetensors(state)))
 
     def save_last(self, state: dict[str, Any]) -> None:
         """Write what a resumed run needs to `last.ckpt`; the one before becomes `previous.ckpt`."""
-        _write(self.path / LAST, lambda file: torch.save(state, file), before=self.path / PREVIOUS)
+        write_file(self.path / LAST, lambda file: torch.save(state, file), before=self.path / PREVIOUS)
 
     @property
     def has_best(self) -> bool:
@@ -132,6 +133,23 @@ class RunFolder:
         """Close the event log, and let others write."""
         with contextlib.suppress(OSError):  # the log is closed even where the disk has no room for its last lines
             self._held.close()
+
+
+def logged_changes(run: Path) -> tuple[Changed, ...]:
+    """Return what a run has taken while it went on, as its log tells it, pauses left out; empty without a log."""
+    changes: tuple[Changed, ...] = ()
+    try:
+        with (run / EVENTS).open(encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                if '"event": "changed"' not in line:  # the pulses of a large network make a long log
+                    continue
+                with contextlib.suppress(InputError):  # a line that a crash has cut off
+                    event = from_line(line)
+                    if isinstance(event, Changed) and event.key in LIVE:
+                        changes = merged(changes, event)
+    except OSError:
+        return ()
+    return changes
 
 
 def check_free(path: Path) -> None:
@@ -181,7 +199,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", errors="surrogateescape")
 
 
-def _write(path: Path, fill: Callable[[IO[bytes]], object], *, before: Path | None = None) -> None:
+def write_file(path: Path, fill: Callable[[IO[bytes]], object], *, before: Path | None = None) -> None:
     """Write a file so that either the old or the new content is there, whatever happens.
 
     Args:

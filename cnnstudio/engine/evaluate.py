@@ -16,11 +16,13 @@ from torch import Tensor
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import SetAside
+from cnnstudio.core.history import LostEpochError, epoch_file
 from cnnstudio.data.images import Pixels, UnreadableImageError, image_size, read_image, read_thumbnail
 from cnnstudio.data.parallel import in_threads
 from cnnstudio.engine.checkpoint import BEST, CLASSES, CONFIG
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.forms import COMPARED, FORMS, LEAST, fastest, folded
+from cnnstudio.engine.history import weights_of
 from cnnstudio.engine.telling import Telling
 from cnnstudio.models import registry
 from cnnstudio.models.network import Network
@@ -168,15 +170,22 @@ class Prediction:
         return tuple((self.classes[index], float(self.probabilities[index])) for index in order)
 
 
-def load_model(run: Path, *, device: str = "auto") -> TrainedModel:
-    """Read the best weights of a run.
+def load_model(run: Path, *, device: str = "auto", epoch: int | None = None) -> TrainedModel:
+    """Read the best weights of a run, or those of one of its epochs.
 
     Nothing is drawn from torch's random numbers, so a run in progress is not disturbed.
 
+    Args:
+        run: The run folder.
+        device: As `compute.device`.
+        epoch: The epoch, if not the best one; 0 stands for the weights before the first step.
+
     Raises:
-        InputError: The folder is not a run, has no weights yet, or they do not fit its configuration.
+        InputError: The folder is not a run, has no weights yet, or they do not fit its configuration; of an epoch that
+            is damaged or not kept it is a `LostEpochError`.
     """
-    missing = [name for name in (CONFIG, CLASSES, BEST) if not (run / name).is_file()]
+    needed = (CONFIG, CLASSES) if epoch is not None else (CONFIG, CLASSES, BEST)
+    missing = [name for name in needed if not (run / name).is_file()]
     if missing:
         remedy = "wait for the first epoch to end" if missing == [BEST] else "name the folder of a run"
         raise InputError(f"{missing[0]} is missing", where=run, remedy=remedy)
@@ -189,12 +198,16 @@ def load_model(run: Path, *, device: str = "auto") -> TrainedModel:
         raise InputError("damaged file", where=run / CLASSES, remedy="restore it or train again") from None
     with torch.device("meta"):
         network = registry.build(config.model, classes=len(classes))
+    path = run / BEST if epoch is None else epoch_file(run, epoch)
     try:
-        network.load_state_dict(from_safetensors((run / BEST).read_bytes()), strict=True, assign=True)
+        weights = from_safetensors(path.read_bytes()) if epoch is None else weights_of(run, epoch)
+        network.load_state_dict(weights, strict=True, assign=True)
+    except LostEpochError:
+        raise
     except Exception as error:  # noqa: BLE001 - the reader raises nearly anything where a file lies about itself
         first = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(
-            f"the weights do not load: {first}", where=run / BEST, remedy="restore the file or train again"
+            f"the weights do not load: {first}", where=path, remedy="restore the file or train again"
         ) from None
     compute = resolve(
         config.compute.model_copy(update={"device": device, "precision": "float32", "memory_format": "auto"})

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cnnstudio.engine.averaging import Average
+from cnnstudio.engine.course import Course
 from cnnstudio.engine.resume import KEPT, Checkpoint, set_random_states
 from cnnstudio.engine.schedule import TrainingPhase
 
@@ -23,6 +24,7 @@ class Learning:
         scaler: Of float16 gradients; it does nothing otherwise.
         average: Of the weights, where one is wanted.
         first: The first epoch of the phase, counted from 1.
+        chosen: The epoch for which it was chosen which stages learn.
     """
 
     number: int
@@ -32,6 +34,13 @@ class Learning:
     scaler: torch.amp.GradScaler
     average: Average
     first: int = 1
+    chosen: int = 0
+
+    @property
+    def course(self) -> Course:
+        """The schedule of a run, which can be changed under way."""
+        assert isinstance(self.schedule, Course)
+        return self.schedule
 
     def step(self, loss: Tensor) -> None:
         """Go one step down the gradient of a loss, and let the average follow."""
@@ -64,3 +73,11 @@ class Learning:
             for name, state in checkpoint.learning.items():
                 getattr(self, name).load_state_dict(state)
         set_random_states(checkpoint.rng)
+
+    def take_over(self, before: "Learning") -> None:
+        """Go on from where fewer stages have learnt: their part of each state, and the same place in the schedule."""
+        for parameter, state in before.optimizer.state.items():
+            self.optimizer.state[parameter] = state
+        self.course.go_on_from(before.course)
+        average, known = self.average.state_dict(), before.average.state_dict()
+        self.average.load_state_dict({**known, "weights": average["weights"] | known["weights"]})

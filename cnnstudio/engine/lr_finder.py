@@ -17,6 +17,7 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Phase, Warned
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.averaging import Average
+from cnnstudio.engine.batches import shuffled
 from cnnstudio.engine.device import arithmetic
 from cnnstudio.engine.feed import Feed
 from cnnstudio.engine.frozen import make_feed
@@ -197,8 +198,7 @@ def _batches(prepared: Prepared, feed: Feed) -> Iterator[tuple[Tensor, Tensor]]:
     size = min(prepared.config.data.batch_size, len(images))
     for epoch in count(1):
         feed.begin(epoch)
-        shuffle = torch.Generator().manual_seed(prepared.config.train.seed * 1_000_003 + epoch)
-        order = images[torch.randperm(len(images), generator=shuffle)]
+        order = shuffled(images, seed=prepared.config.train.seed, epoch=epoch)
         for start in range(0, len(images) - size + 1, size):
             indices = order[start : start + size]
             yield feed.training(indices), labels[indices].to(prepared.compute.device)

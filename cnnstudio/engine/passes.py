@@ -14,6 +14,7 @@ from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.losses import Losses, first, joined, losses
 from cnnstudio.engine.micro_batches import MicroBatches, Part, fewest_images
 from cnnstudio.engine.mixing import Mixture
+from cnnstudio.engine.stepping import UNSTEPPED, Stages
 
 
 class Passes:
@@ -46,7 +47,15 @@ class Passes:
         self._fewest = fewest_images(module)
 
     def learn(
-        self, learning: Learning, inputs: Tensor, labels: Tensor, mixture: Mixture | None, *, share: Share, step: int
+        self,
+        learning: Learning,
+        inputs: Tensor,
+        labels: Tensor,
+        mixture: Mixture | None,
+        *,
+        share: Share,
+        step: int,
+        stages: Stages = UNSTEPPED,
     ) -> Losses:
         """Find the gradients of a batch, or of what this process does of it.
 
@@ -60,11 +69,12 @@ class Passes:
             mixture: How they are mixed.
             share: Which of them count, and how much.
             step: Counted from 1.
+            stages: Told of each stage, behind which it may hold.
 
         Raises:
             TooLittleMemoryError: There is no memory even for the smallest parts.
         """
-        gradients = partial(self._gradients, learning, inputs, labels, mixture, share)
+        gradients = partial(self._gradients, learning, inputs, labels, mixture, share, stages)
         when = f"from step {step:,} on"
         fewest = self._fewest if share.whole else len(labels)
         return self._learnt.compute(gradients, len(labels), when=when, fewest=fewest, undo=learning.forget)
@@ -85,18 +95,23 @@ class Passes:
         labels: Tensor,
         mixture: Mixture | None,
         mine: Share,
+        stages: Stages,
         parts: Sequence[Part],
     ) -> Losses:
         learning.forget()
+        stages.begin(inputs, parts)
         found = []
         for rows, share in parts:
             counting = rows if mine.whole else slice(max(1, mine.own))
             with self._compute.autocast():
                 answer = self._module(inputs[rows])  # logits (rows, classes)
                 answer = answer if mine.whole else first(answer, counting.stop)
+                stages.forward()
                 part = losses(answer, labels, self._config, mixture, counting)
+            stages.loss(part, labels, mixture, rows=counting, smoothing=self._config.train.label_smoothing)
             learning.accumulate(part.total * (share * mine.weight))
             found.append((part, share))
+        stages.backward()
         return joined(found)
 
     @torch.no_grad()

@@ -47,5 +47,13 @@ class PreviewImages:
         pixels = torch.from_numpy(np.stack([self._pixels(path) for path in paths]))
         return self._compute.images(pixels, self._mean, self._std)
 
+    def pixels(self, path: Path) -> NDArray[np.uint8]:
+        """Return an image (S, S, 3) as the network sees it, before normalisation; not to be changed.
+
+        Raises:
+            UnreadableImageError: It cannot be read.
+        """
+        return self._pixels(path)
+
     def _read(self, path: Path) -> NDArray[np.uint8]:
         return read_image(path, self._size)

@@ -24,12 +24,17 @@ def side_of(epoch: int, *, epochs: int, full: int, minimum: int) -> int:
         full: Side in pixels at which the network is validated.
         minimum: The smallest side that it takes.
     """
-    growing = 2 * epochs // 3
-    if epoch > growing:
+    until = growing(epochs)
+    if epoch > until:
         return full
     step = 32 if full >= _LARGE else 8
     first = min(full, step * -(-max(full, 2 * minimum) // (2 * step)))
-    return first + (full - first) * (epoch - 1) // growing // step * step
+    return first + (full - first) * (epoch - 1) // until // step * step
+
+
+def growing(epochs: int) -> int:
+    """Return in how many of the epochs of a run images are small."""
+    return 2 * epochs // 3
 
 
 def check_progressive(config: Config, *, full: int, minimum: int) -> None:

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded
+from cnnstudio.core.events import Changed, EpochEnded
 from cnnstudio.data.scan import Catalog
 from cnnstudio.data.splits import Split
 
 LAST: Final = "last.ckpt"
 PREVIOUS: Final = "previous.ckpt"
 VERSION: Final = 1
-_LATER: Final = {"portion": 0}  # what checkpoints of earlier versions lack
+_LATER: Final = {"portion": 0, "chosen": 0}  # what checkpoints of earlier versions lack
 KEPT: Final = ("optimizer", "schedule", "scaler", "average")  # of what a phase learns with
 
 
@@ -31,6 +31,7 @@ class Position:
         phase: Which of the training phases, counted from 0.
         first: Its first epoch, counted from 1.
         epoch: The present epoch, counted from 1.
+        chosen: The epoch for which it was chosen which stages learn now; 0 at the beginning of the run.
         batch: Batches of it that are done.
         step: Optimizer steps done since the start of the run.
         waited: Epochs of this phase since the best one.
@@ -47,6 +48,7 @@ class Position:
     step: int = 0
     waited: int = 0
     portion: int = 0
+    chosen: int = 0
     seconds: float = 0.0
     since: float = 0.0
     spent: float = 0.0
@@ -66,6 +68,7 @@ class Checkpoint:
         classes: Class names in the order of the logits.
         train: Paths of the training images below the data folder, in order.
         val: The same of the validation images.
+        changes: What the run has taken while it went on, in order.
     """
 
     position: Position
@@ -77,6 +80,7 @@ class Checkpoint:
     classes: tuple[str, ...]
     train: tuple[str, ...]
     val: tuple[str, ...]
+    changes: tuple[Changed, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `torch.save` writes; `torch.load` reads it with `weights_only=True`."""
@@ -91,6 +95,7 @@ class Checkpoint:
             "classes": _packed(self.classes),
             "train": _packed(self.train),
             "val": _packed(self.val),
+            "changes": [each.model_dump() for each in self.changes],
         }
 
     @classmethod
@@ -111,6 +116,7 @@ class Checkpoint:
             classes=_unpacked(state["classes"]),
             train=_unpacked(state["train"]),
             val=_unpacked(state["val"]),
+            changes=tuple(Changed.model_validate(each) for each in state.get("changes", ())),
         )
 
 
@@ -141,6 +147,21 @@ def read_checkpoint(run: Path) -> tuple[Checkpoint, str]:
         return checkpoint, f"{damaged}: the run goes on from the checkpoint before it" if damaged else ""
     what = f"{damaged}, and no whole one is before it" if damaged else "there is no checkpoint to go on from"
     raise InputError(what, where=run, remedy="train again with `cnnstudio train` and the config.toml of the run")
+
+
+def read_division(run: Path) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the paths of the training and the validation images of a run, each in its order.
+
+    The weights stay on the disk.
+
+    Returns:
+        What the newest checkpoint that can be read says; None where there is none.
+    """
+    for name in (LAST, PREVIOUS):
+        with contextlib.suppress(Exception):  # the reader raises nearly anything when a file is damaged
+            state = torch.load(run / name, map_location="cpu", weights_only=True, mmap=True)
+            return _unpacked(state["train"]), _unpacked(state["val"])
+    return None
 
 
 def random_states() -> tuple[Tensor, ...]:

@@ -41,8 +41,12 @@ class Saver:
             and not (self._thread and self._thread.is_alive())
         )
 
-    def save(self, checkpoint: Checkpoint) -> None:
+    def save(self, checkpoint: Checkpoint, write: Callable[[dict[str, Any]], None] | None = None) -> None:
         """Copy a state and have it written.
+
+        Args:
+            checkpoint: The state.
+            write: Puts it somewhere else than usual.
 
         Raises:
             OSError, RuntimeError: The checkpoint before could not be written, such as on a full disk.
@@ -52,7 +56,8 @@ class Saver:
             return
         began = time.monotonic()
         state = _copied(checkpoint.to_dict())
-        self._thread = threading.Thread(target=self._run, args=(self._write, state), name="cnnstudio-checkpoint")
+        work = write or self._write, state
+        self._thread = threading.Thread(target=self._run, args=work, name="cnnstudio-checkpoint")
         self._thread.start()
         now = time.monotonic()
         self._next = now + max(self._every, (now - began) / _SHARE)

@@ -1,17 +1,18 @@
 """How fast the network learns when: the phases of a run, its optimizer and its learning-rate schedule."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
+from torch.optim import Optimizer
 
+from cnnstudio.core.changes import EPOCHS, STAGES, config_after
 from cnnstudio.core.config import Config, TransferMode
 from cnnstudio.core.config import Optimizer as OptimizerName
 from cnnstudio.core.errors import InputError, did_you_mean
+from cnnstudio.core.events import Changed
+from cnnstudio.engine.course import Constant, Cosine, Course, OneCycle
+from cnnstudio.engine.optimizers import PlainAdamW, PlainSGD
 from cnnstudio.models.network import Network
 
 # Peak learning rates for batches of 32, chosen by trying on small image folders.
@@ -22,7 +23,6 @@ _PEAK: Final[dict[OptimizerName, dict[TransferMode, float]]] = {
 _FINETUNE_SHARE: Final = 0.1  # after the head has learnt, all stages together take smaller steps
 _RISING: Final = 0.25  # of the steps of a cycle
 _SHORTEST_CYCLE: Final = 5  # with fewer steps the rise is not even one long, and OneCycleLR divides by its length
-_WARM_UP: Final = 0.05  # of the steps before the cosine begins
 _DECAY: Final[dict[OptimizerName, float]] = {"adamw": 1e-2, "sgd": 5e-4}
 
 
@@ -70,6 +70,22 @@ def training_phases(config: Config) -> tuple[TrainingPhase, ...]:
                 TrainingPhase(_frozen_title(last), first, last, lr),
                 TrainingPhase("all layers", epochs - first, None, lr * _FINETUNE_SHARE, decay),
             )
+
+
+def phases_after(config: Config, changes: Sequence[Changed], *, epoch: int) -> tuple[TrainingPhase, ...]:
+    """Return the phases of a run that has taken some changes.
+
+    Another number of epochs is that of the last phase, whose beginning stays.
+
+    Args:
+        config: As it was started.
+        changes: What it has taken.
+        epoch: Which one is under way, counted from 1: of the stages that learn later on, none counts yet.
+    """
+    more = sum(int(each.new - each.old) for each in changes if each.key == EPOCHS)
+    held = [each for each in changes if each.key != EPOCHS and (each.key != STAGES or each.epoch < epoch)]
+    *others, last = training_phases(config_after(config, held))
+    return (*others, replace(last, epochs=last.epochs + more))
 
 
 def peak_lr(config: Config) -> float:
@@ -135,11 +151,11 @@ def make_optimizer(network: Network, config: Config, phase: TrainingPhase) -> Op
     """
     groups = parameter_groups(network, config, phase)
     if config.train.optimizer == "sgd":
-        return SGD(groups, momentum=0.9, nesterov=True)
-    return AdamW(groups)
+        return PlainSGD(groups, momentum=0.9, nesterov=True)
+    return PlainAdamW(groups)
 
 
-def make_schedule(optimizer: Optimizer, config: Config, *, steps: int) -> LRScheduler:
+def make_schedule(optimizer: Optimizer, config: Config, *, steps: int) -> Course:
     """Return the schedule over `steps` optimizer steps.
 
     The learning rates that the optimizer has are the highest of the schedule. One-cycle (Smith and Topin, 2018) takes
@@ -148,24 +164,11 @@ def make_schedule(optimizer: Optimizer, config: Config, *, steps: int) -> LRSche
     """
     match config.train.schedule:
         case "cosine":
-            return LambdaLR(optimizer, partial(warm_cosine, steps=steps))
+            return Cosine(optimizer, steps)
         case "onecycle" if steps >= _SHORTEST_CYCLE:
             peaks = [group["lr"] for group in optimizer.param_groups]
-            return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps, pct_start=_RISING)
-    return ConstantLR(optimizer, factor=1.0, total_iters=0)
-
-
-def warm_cosine(step: int, *, steps: int) -> float:
-    """Return the share of the highest learning rate that a step takes, which is 0 after the last one.
-
-    Args:
-        step: Counted from 0.
-        steps: How many there are.
-    """
-    warm_up = round(_WARM_UP * steps)
-    if step < warm_up:
-        return (step + 1) / (warm_up + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
+            return OneCycle(optimizer, max_lr=peaks, total_steps=steps, pct_start=_RISING)
+    return Constant(optimizer, steps)
 
 
 def _frozen_title(train_last: int) -> str:

@@ -8,8 +8,8 @@ from torch import nn
 
 from cnnstudio.core.config import ComputeConfig, Config
 from cnnstudio.core.control import Control
-from cnnstudio.core.events import Phase
-from cnnstudio.engine.checkpoint import RunFolder, check_free
+from cnnstudio.core.events import Changed, Phase
+from cnnstudio.engine.checkpoint import RunFolder, check_free, logged_changes
 from cnnstudio.engine.dist import World
 from cnnstudio.engine.prepare import Prepared, prepare
 from cnnstudio.engine.resume import LAST, PREVIOUS, Checkpoint, read_checkpoint
@@ -26,11 +26,13 @@ class Standing(NamedTuple):
         checkpoint: Where it goes on; None at its very beginning.
         note: Why that is not the newest one, in a clause; empty if it is.
         reopens: Whether its folder is there already.
+        coming: Changes that an earlier process has taken since the checkpoint; this one takes them at the same steps.
     """
 
     checkpoint: Checkpoint | None
     note: str
     reopens: bool
+    coming: tuple[Changed, ...] = ()
 
 
 def standing(world: World, out: Path, *, resume: bool) -> Standing:
@@ -55,9 +57,11 @@ def _look(world: World, out: Path, *, resume: bool) -> Standing:
         check_free(out)
         return Standing(None, "", reopens=False)
     if not resume and not any((out / name).exists() for name in (LAST, PREVIOUS)):
-        return Standing(None, "", reopens=True)  # they died before their first checkpoint
+        return Standing(None, "", reopens=True, coming=logged_changes(out))  # they died before their first checkpoint
     checkpoint, note = read_checkpoint(out)
-    return Standing(checkpoint, note, reopens=True)
+    later = (each for each in logged_changes(out) if each.step >= checkpoint.position.step)
+    coming = tuple(each for each in later if each not in checkpoint.changes)
+    return Standing(checkpoint, note, reopens=True, coming=coming)
 
 
 def prepare_all(

@@ -4,31 +4,33 @@ import contextlib
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import EndReason, EpochEnded, Event, Phase, RunEnded, StepEnded, Warned
+from cnnstudio.core.events import Changed, EndReason, EpochEnded, Event, Phase, RunEnded, StepEnded, Warned
 from cnnstudio.core.pictures import Picture
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.averaging import Average
-from cnnstudio.engine.batches import divided, to_learn_from
+from cnnstudio.engine.batches import batches_of_epoch, divided, to_learn_from
 from cnnstudio.engine.between_steps import BetweenSteps
+from cnnstudio.engine.changes import LiveChanges
 from cnnstudio.engine.checkpoint import RunFolder
 from cnnstudio.engine.device import arithmetic
 from cnnstudio.engine.dist import World
+from cnnstudio.engine.dropout_masks import DropoutGauge
 from cnnstudio.engine.endings import finite, never_began, reason_of
 from cnnstudio.engine.feed import Feed, PixelFeed
 from cnnstudio.engine.frozen import make_feed
+from cnnstudio.engine.history import History
 from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.metrics import Averages, Running
 from cnnstudio.engine.mixing import draw_mixture
@@ -37,9 +39,9 @@ from cnnstudio.engine.passes import Passes
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.pulse import Gauge
-from cnnstudio.engine.resume import LAST, Checkpoint, Position, paths_of, random_states
+from cnnstudio.engine.resume import LAST, Checkpoint, Position, paths_of, random_numbers_kept, random_states
 from cnnstudio.engine.saver import Saver
-from cnnstudio.engine.schedule import TrainingPhase, make_optimizer, make_schedule, training_phases
+from cnnstudio.engine.schedule import make_optimizer, make_schedule
 from cnnstudio.engine.standing import open_folder, prepare_all, standing
 from cnnstudio.engine.stopping import Patience
 from cnnstudio.engine.telling import Telling
@@ -71,7 +73,7 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
     world = World.of_environment()
     sink, config = sink if world.leads else _nobody, world.with_own_device(config)
     with world.joined(config), kept_memory(), arithmetic(deterministic=config.compute.deterministic):
-        checkpoint, fallback, reopens = standing(world, out, resume=resume)
+        checkpoint, fallback, reopens, coming = standing(world, out, resume=resume)
         try:
             prepared = prepare_all(world, config, sink, control, checkpoint)
         except InputError:
@@ -81,7 +83,7 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
             return never_began(sink, began, "failed", reason_of(error))
         folder = open_folder(world, out, prepared, reopens=reopens)
-        run = _Run(prepared, sink, control, folder, checkpoint, world)
+        run = _Run(prepared, sink, control, folder, checkpoint, world, coming)
         notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
         try:
             with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
@@ -101,6 +103,7 @@ class _Run:
         folder: RunFolder,
         checkpoint: Checkpoint | None,
         world: World,
+        coming: Sequence[Changed],
     ) -> None:
         self.folder = folder
         self._world = world
@@ -117,15 +120,19 @@ class _Run:
         self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._saver = Saver(folder.save_last if world.leads else None)
-        self._between_steps = BetweenSteps(control, self._saver, Preview.of(prepared), self._emit, world)
+        self._saver = Saver(self._save if world.leads else None)
+        self._history = History(folder.path)
+        self._steps = len(to_learn_from(self._train, self._config.data.batch_size))  # of an epoch
+        taken = checkpoint.changes if checkpoint else ()
+        self._live = LiveChanges(prepared, control, world, self._emit, steps=self._steps, taken=taken, coming=coming)
+        preview = Preview.of(prepared, folder.path)
+        self._between_steps = BetweenSteps(control, self._saver, preview, self._emit, world, self._live)
         self._resumed = checkpoint  # let go as soon as it has been taken over
         self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
         portion = 0 if world.many else self._start.portion
         self._passes = Passes(self._config, self._compute, self._emit, portion)
-        self._gauge = Gauge()
-        self._epochs = self._config.train.epochs  # fewer once a phase has ended early
+        self._gauge, self._dropout = Gauge(), DropoutGauge(prepared, control)
         self._patience = Patience(self._config.train.patience, self._start.waited)
         self._best = checkpoint.best if checkpoint else None
         self._began = time.monotonic() - self._start.spent
@@ -136,13 +143,15 @@ class _Run:
         reason: EndReason = "finished"
         message = ""
         try:
-            steps, processes = len(self._batches(self._train)), self._world.size
-            self._emit(opening(self._prepared, self.folder.path, steps_per_epoch=steps, processes=processes))
+            processes = self._world.size
+            told = opening(self._prepared, self.folder.path, steps_per_epoch=self._steps, processes=processes)
+            self._emit(told.model_copy(update={"config": self._live.config}))
             for note in notes:
                 self._emit(Warned(text=note))
             try:
                 self._all_epochs()
                 self._saver.wait()
+                self._tell_of_history()
             except StopRun:
                 self._saver.wait()
                 reason = "stopped"
@@ -181,50 +190,71 @@ class _Run:
         return f"{reason} (details in error.txt of the run folder)"
 
     def _all_epochs(self) -> None:
-        phases, patience = training_phases(self._config), self._patience
+        live, patience = self._live, self._patience
         epoch, first = self._start.epoch, self._start.first
-        for number, phase in enumerate(phases[self._start.phase :], start=self._start.phase):
-            after = first + phase.epochs
-            self._epochs = first - 1 + sum(each.epochs for each in phases[number:])
-            if epoch < after and not patience.over:  # else done by an earlier process
-                learning = self._begin(number, phase, first)
-                while epoch < after and not patience.over:
-                    self._one_epoch(epoch, learning)
+        for number in range(self._start.phase, len(live.phases)):
+            live.enter(number, first, self._start.chosen if number == self._start.phase else epoch)
+            if epoch < live.end and not patience.over:  # else done by an earlier process
+                learning = self._begin(number, first)
+                if epoch == self._start.epoch and not self._start.batch:
+                    now = self._checkpoint(learning, self._start, self._sums(), self._sums())
+                    self._saver.save(now, self._history.keep)
+                while epoch < live.end and not patience.over:
+                    learning = self._one_epoch(epoch, learning)
                     epoch += 1
-            if epoch < after:
-                last = number == len(phases) - 1
-                why = patience.sentence(phase.title, self._best, done=epoch - 1, planned=after - 1, last=last)
+            if epoch < live.end:
+                last, planned = number == len(live.phases) - 1, live.end - 1
+                title = live.phases[number].title
+                why = patience.sentence(title, self._best, done=epoch - 1, planned=planned, last=last)
                 self._emit(Warned(text=why))
             patience.renew()
             first = epoch
 
-    def _begin(self, number: int, phase: TrainingPhase, first: int) -> Learning:
-        """Freeze what does not learn in a phase, and make or take over what it learns with."""
+    def _begin(self, number: int, first: int, before: Learning | None = None) -> Learning:
+        """Freeze what does not learn in a phase, and make or take over what it learns with.
+
+        Args:
+            number: Of the phase, from 0.
+            first: Its first epoch.
+            before: What it has learnt with until now, where more stages are to learn from here on.
+        """
+        phase, planned = self._live.phases[number], self._live.planned(number)
         still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
         self._network.freeze(phase.train_last, still=still)
         telling = Telling(self._emit, lambda: self._between_steps.check(self._step))
-        feed = self._world.together(lambda: make_feed(self._prepared, telling, epochs=phase.epochs))
+        feed = self._world.together(lambda: make_feed(self._prepared, telling, epochs=planned))
         (pixels_somewhere,) = self._world.any_of(isinstance(feed, PixelFeed))
         self._feed = PixelFeed(self._prepared) if pixels_somewhere else feed
         self._module = self._world.spread(self._feed.module, self._compute)
         optimizer = make_optimizer(self._network, self._config, phase)
-        schedule = make_schedule(optimizer, self._config, steps=len(self._batches(self._train)) * phase.epochs)
+        epochs = planned if before or self._resumed else phase.epochs  # what it was made for, it brings along
+        schedule = make_schedule(optimizer, self._config, steps=self._steps * epochs)
         average = Average(self._network, self._feed.module, self._config.train.ema)
-        learning = Learning(number, phase, optimizer, schedule, self._scaler, average, first)
-        if self._resumed is not None:
+        learning = Learning(number, phase, optimizer, schedule, self._scaler, average, first, self._live.epoch)
+        if before is not None:
+            learning.take_over(before)
+        elif self._resumed is not None:
             learning.go_on_from(self._resumed)
         self._world.part_ways(self._config.train.seed, self._step)
+        self._live.follow(learning, self._feed.module)
         return learning
 
-    def _one_epoch(self, epoch: int, learning: Learning) -> None:
+    def _one_epoch(self, epoch: int, learning: Learning) -> Learning:
+        """Train and validate; return what it was learnt with."""
+        self._live.epoch = epoch
+        if self._live.widens(learning):
+            with random_numbers_kept():
+                learning = self._begin(learning.number, learning.first, learning)
         began, held = time.monotonic(), self._between_steps.held
         special = self._feed.begin(epoch)
-        text = f"Training {learning.phase.title}, epoch {epoch} of {self._epochs}" + (f", {special}" if special else "")
-        self._emit(Phase(text=text, done=(epoch - 1) / self._epochs))
+        what = ", ".join(filter(None, (f"epoch {epoch} of {self._live.epochs}", special)))
+        text = f"Training {learning.phase.title}, {what}"
+        self._emit(Phase(text=text, done=(epoch - 1) / self._live.epochs))
         self._feed.module.train()
         whole, recent, done = self._learn(epoch, learning)
-        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._epochs))
+        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._live.epochs))
         validated = self._validate(learning, lambda: self._checkpoint(learning, done, whole, recent))
+        self._live.take(self._step)  # perhaps one more epoch
         trained = whole.read()
         ended = EpochEnded(
             epoch=epoch,
@@ -236,19 +266,21 @@ class _Run:
             seconds=time.monotonic() - began - (self._between_steps.held - held),
             best=self._best is None or _rank(validated) > (self._best.val_accuracy, -self._best.val_loss),
             predicted=validated.predicted,
+            planned=self._live.epochs,
         )
         if ended.best:
             self._best = ended
             self.folder.save_best(learning.average.network)
         self._patience.see(better=ended.best)
         self._saver.save(self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums()))
+        self._tell_of_history()
         self._emit(ended)
+        return learning
 
     def _learn(self, epoch: int, learning: Learning) -> tuple[Running, Running, Position]:
         """Go once through the training images; return the sums and how long it took."""
         config, device = self._config, self._compute.device
-        shuffle = torch.Generator().manual_seed(config.train.seed * 1_000_003 + epoch)
-        batches = self._batches(self._train[torch.randperm(len(self._train), generator=shuffle)])
+        batches = batches_of_epoch(self._train, config, epoch=epoch)
         self._passes.begin(self._module)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
         whole, recent = self._sums(), self._sums()
@@ -263,7 +295,7 @@ class _Run:
         for number, batch in enumerate(batches[done.batch :], start=done.batch + 1):
             standing = replace(done, since=since)
             self._between_steps(self._step, partial(self._checkpoint, learning, standing, whole, recent))
-            began = time.monotonic()
+            began, held = time.monotonic(), self._between_steps.held
             share = self._world.share(batch)
             labels = self._labels[share.indices].to(device)
             inputs = self._feed.training(share.indices)  # images (B, 3, S, S), or features of them
@@ -272,9 +304,16 @@ class _Run:
                 inputs = mixture(inputs)
             reports = number % every == 0 or number == len(batches)
             learner = self._feed.module, learning.optimizer
-            with self._gauge.at(*learner, batch=number, batches=len(batches), every=every) as measured:
-                found = self._passes.learn(learning, inputs, labels, mixture, share=share, step=self._step + 1)
+            with (
+                self._gauge.at(*learner, batch=number, batches=len(batches), every=every) as measured,
+                self._dropout.at(self._feed.module, inputs) as dropped,
+                self._between_steps.stepping.at(self._feed.module, learning, step=self._step + 1) as stages,
+            ):
+                found = self._passes.learn(
+                    learning, inputs, labels, mixture, share=share, step=self._step + 1, stages=stages
+                )
                 learning.advance()
+                stages.update()
             right = labels if mixture is None else mixture.dominant(labels)
             for sums in (whole, recent):
                 sums.add(found.main, found.logits[: share.own], right[: share.own], found.aux)
@@ -282,9 +321,11 @@ class _Run:
             if reports:
                 means = finite(recent.take(), self._step)  # the only wait for the device
                 reading = measured.read()
-            took = time.monotonic() - began
+            took = time.monotonic() - began - (self._between_steps.held - held)
             since += took
             done = replace(done, batch=number, seconds=done.seconds + took)
+            for seen in dropped.pictures(int(share.indices[0]), mixed=mixture is not None, step=self._step):
+                self._emit(seen)
             if reports:
                 at = epoch - 1 + number / len(batches)
                 self._emit(
@@ -321,9 +362,6 @@ class _Run:
             sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return finite(sums.read(), self._step)
 
-    def _batches(self, indices: Tensor) -> list[Tensor]:
-        return to_learn_from(indices, self._config.data.batch_size)
-
     def _sums(self) -> Running:
         return Running(self._compute.device, self._network.listening, self._world.total)
 
@@ -335,6 +373,7 @@ class _Run:
                 done,
                 phase=learning.number,
                 first=learning.first,
+                chosen=learning.chosen,
                 step=self._step,
                 waited=self._patience.waited,
                 portion=self._passes.portion,
@@ -348,7 +387,17 @@ class _Run:
             classes=self._prepared.store.catalog.classes,
             train=self._paths[0],
             val=self._paths[1],
+            changes=self._live.taken,
         )
+
+    def _save(self, state: dict[str, Any]) -> None:
+        self.folder.save_last(state)
+        self._history.keep(state)
+
+    def _tell_of_history(self) -> None:
+        trouble = self._history.trouble()
+        if trouble is not None:
+            self._emit(trouble)
 
     def _emit(self, event: Event) -> None:
         if not isinstance(event, Picture):

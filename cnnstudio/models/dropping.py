@@ -21,18 +21,23 @@ def set_dropout2d(network: Network, p: float) -> None:
         network: The network, or its upper part (see `models.split`), of which what is cut off is left alone.
         p: The probability, from 0 to less than 1.
     """
-    with torch.device("meta"):
-        twin = registry.build(network.model.model_copy(update={"dropout2d": _SOME}), classes=2)
+    twin = _with_dropout2d(network)
     for path, module in twin.named_modules():
         if isinstance(module, nn.Dropout2d):
             parent, _, name = path.rpartition(".")
             _set(network, parent, name, twin.get_submodule(parent), p)
 
 
-def dropping_stages(network: Network) -> tuple[str, ...]:
-    """Return the names of the stages that have a Dropout2d which drops anything while the network trains."""
-    paths = [path for path, module in network.named_modules() if isinstance(module, nn.Dropout2d) and module.training]
-    return tuple(dict.fromkeys(network.stage_of(path).name for path in paths))
+def drops(network: Network) -> bool:
+    """Whether a stage that is not frozen has a place for Dropout2d."""
+    twin = _with_dropout2d(network)
+    paths = [path for path, module in twin.named_modules() if isinstance(module, nn.Dropout2d)]
+    return any(twin.stage_of(path).name not in network.frozen_stages for path in paths)
+
+
+def _with_dropout2d(network: Network) -> Network:
+    with torch.device("meta"):
+        return registry.build(network.model.model_copy(update={"dropout2d": _SOME}), classes=2)
 
 
 def _set(network: Network, parent: str, name: str, model: nn.Module, p: float) -> None:

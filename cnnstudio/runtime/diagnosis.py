@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from cnnstudio.core.changes import config_after, merged
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import EpochEnded, Event, Pulse, RunStarted, StepEnded
+from cnnstudio.core.events import Changed, EpochEnded, Event, Pulse, RunStarted, StepEnded
 from cnnstudio.core.findings import Remedy
 
 Kind = Literal[
@@ -64,12 +65,14 @@ class Record:
         steps: Reports of steps.
         epochs: Epochs done.
         pulses: How layers learnt.
+        changes: What it has taken while it went on.
     """
 
     started: RunStarted | None = None
     steps: list[StepEnded] = field(default_factory=list)
     epochs: list[EpochEnded] = field(default_factory=list)
     pulses: list[Pulse] = field(default_factory=list)
+    changes: tuple[Changed, ...] = ()
 
     def add(self, events: Iterable[Event]) -> bool:
         """Take in more of it; return whether it is time to judge, which it is not after each report of a step."""
@@ -83,6 +86,8 @@ class Record:
                 case EpochEnded():
                     self.epochs.append(event)
                     due = True
+                case Changed():
+                    self.changes = merged(self.changes, event)
                 case Pulse():
                     self.pulses.append(event)
                     due = True
@@ -90,7 +95,7 @@ class Record:
 
     def copy(self) -> "Record":
         """Return a record that later reports leave as it is."""
-        return Record(self.started, self.steps.copy(), self.epochs.copy(), self.pulses.copy())
+        return Record(self.started, self.steps.copy(), self.epochs.copy(), self.pulses.copy(), self.changes)
 
     @property
     def now(self) -> float:
@@ -113,8 +118,8 @@ class Case:
 
     @property
     def config(self) -> Config:
-        """How the run is configured."""
-        return self.started.config
+        """How the run goes on now."""
+        return config_after(self.started.config, self.record.changes)
 
 
 Rule = Callable[[Case], Iterator[Diagnosis]]

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from cnnstudio.core import pictures
-from cnnstudio.core.control import Watch
+from cnnstudio.core.control import Change, Watch
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
 from cnnstudio.core.serial import from_line, to_line
@@ -41,11 +41,15 @@ class Wish:
         paused: Hold after the present step.
         stop: End after the present step.
         watch: What somebody is looking at.
+        stages: How often one stage of a step was asked for, since the beginning.
+        changes: All changes that were asked for since the beginning.
     """
 
     paused: bool
     stop: bool
     watch: Watch
+    stages: int = 0
+    changes: tuple[Change, ...] = ()
 
 
 Message = Event | Rests | InputError
@@ -82,7 +86,9 @@ def write_wish(stream: IO[bytes], wish: Wish) -> None:
 def read_wish(line: bytes) -> Wish:
     """Read what `write_wish` wrote."""
     tree = json.loads(line)
-    return Wish(tree["paused"], tree["stop"], Watch(**tree["watch"]))
+    watch = {name: _tuples(value) for name, value in tree["watch"].items()}
+    changes = tuple(Change(**each) for each in tree["changes"])
+    return Wish(tree["paused"], tree["stop"], Watch(**watch), tree["stages"], changes)
 
 
 def _write_line(stream: IO[bytes], tree: dict[str, Any]) -> None:

@@ -110,7 +110,7 @@ class _RestingControl(Control):
         super().__init__()
         self._tell = tell
 
-    def check(self, while_paused: Callable[[], None] | None = None) -> None:
+    def wait(self, while_paused: Callable[[], None] | None = None) -> None:
         """Hold while paused, and tell so."""
         rested = False
 
@@ -122,7 +122,7 @@ class _RestingControl(Control):
             self._tell(True)
 
         try:
-            super().check(rest)
+            super().wait(rest)
         finally:
             if rested:
                 self._tell(False)
@@ -144,15 +144,22 @@ def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 def _listen(requests: IO[bytes], control: Control) -> None:
     """Do what the host wishes; once it is gone, stop."""
+    stages = changes = 0
     for line in requests:
         wish = read_wish(line)
         control.watch(wish.watch)
+        for change in wish.changes[changes:]:
+            control.change(change)
+        changes = len(wish.changes)
         if wish.stop:
             control.stop()
-        elif wish.paused:
-            control.pause()
-        else:
+        elif not wish.paused:
             control.resume()
+        elif wish.stages > stages:
+            control.step()
+        else:
+            control.pause()
+        stages = wish.stages
     control.stop()
 
 

@@ -52,11 +52,18 @@ class RemoteControl(Control):
     def __init__(self) -> None:
         super().__init__()
         self._over = False
+        self._stages = 0
 
     @property
     def holding(self) -> bool:
-        """Whether the run has told that it waits at a step boundary."""
+        """Whether the run has told that it waits at a step boundary or between two stages."""
         return self.paused and self._holding
+
+    def step(self) -> None:
+        """Ask the process for one stage of a training step."""
+        with self._changed:
+            self._stages += 1
+            super().step()
 
     def rest(self, rests: bool) -> None:
         """Note what the process has told."""
@@ -75,7 +82,7 @@ class RemoteControl(Control):
             return None if self._over else self._wish()
 
     def _wish(self) -> Wish:
-        return Wish(self.paused, self.stopping, self.watched)
+        return Wish(self.paused, self.stopping, self.watched, self._stages, self._asked)
 
 
 class ProcessHost:

@@ -10,9 +10,10 @@ from typing import Final
 
 import platformdirs
 
+from cnnstudio.core.changes import EPOCHS, PAUSED
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
+from cnnstudio.core.events import Changed, EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
 from cnnstudio.core.lock import held
 from cnnstudio.core.serial import from_line
 
@@ -93,7 +94,7 @@ def read_run(folder: Path) -> PastRun:
     if not is_run(folder):
         raise InputError("not a run folder", where=folder, remedy="name a folder that `cnnstudio train` made")
     config = load_config(folder / "config.toml")
-    ended, epochs = _ending(folder / "events.jsonl")
+    ended, epochs, planned = _ending(folder / "events.jsonl")
     try:
         classes = tuple(json.loads((folder / "classes.json").read_text(encoding="utf-8", errors="surrogateescape")))
     except ValueError:
@@ -109,7 +110,7 @@ def read_run(folder: Path) -> PastRun:
         best_epoch=ended.best_epoch if ended else None,
         reason=ended.reason if ended else "unfinished",
         modified=(folder / "config.toml").stat().st_mtime,
-        next_epoch=None if not goes_on or epochs >= config.train.epochs else epochs + 1,
+        next_epoch=None if not goes_on or epochs >= (planned or config.train.epochs) else epochs + 1,
         written=written,
     )
 
@@ -144,14 +145,29 @@ def read_events(folder: Path) -> list[Scalar]:
 
 
 def earlier(events: Iterable[Scalar], resumed: RunStarted) -> list[Scalar]:
-    """Return steps, pulses and epochs that were done before a run went on; what was done twice counts once."""
-    done: dict[tuple[str, int], Scalar] = {}
+    """Return steps, pulses, epochs and changes of before a run went on; what was done twice counts once."""
+    done: dict[tuple[object, ...], Scalar] = {}
     for event in events:
         if isinstance(event, StepEnded | Pulse) and event.step <= resumed.resumed_step:
             done[event.event, event.step] = event
         elif isinstance(event, EpochEnded) and event.epoch * resumed.steps_per_epoch <= resumed.resumed_step:
             done["epoch", event.epoch] = event
+        elif isinstance(event, Changed) and event.step <= resumed.resumed_step:
+            done[event.event, event.step, event.key, event.key == PAUSED and event.new] = event
     return list(done.values())
+
+
+def read_story(folder: Path) -> list[Scalar]:
+    """Return what counts of what a run has reported, however often it was resumed; nothing without a log."""
+    story: list[Scalar] = []
+    with contextlib.suppress(FileNotFoundError):
+        for event in read_events(folder):
+            if isinstance(event, RunStarted):
+                here = event.model_copy(update={"run": str(folder)})  # as this machine sees it
+                story = [here, *earlier(story, here)]
+            else:
+                story.append(event)
+    return story
 
 
 def read_curves(folder: Path) -> Curves:
@@ -191,18 +207,27 @@ def _worth_listing(run: Path) -> bool:
     return kept or is_written(run)
 
 
-def _ending(log: Path) -> tuple[RunEnded | None, int]:
-    """Read the closing event, if it is the last one, and the number of epochs done from the end of the log."""
+def _ending(log: Path) -> tuple[RunEnded | None, int, int]:
+    """Read the closing event, if it is the last one, and how many epochs are done and planned from the end of the log.
+
+    That many are planned as was told last, which is 0 where nothing tells.
+    """
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL))
             lines = file.read().decode("utf-8", errors="surrogateescape").splitlines()
     except OSError:
-        return None, 0
+        return None, 0, 0
     events: list[Scalar] = []
     for line in lines:
         with contextlib.suppress(InputError):
             events.append(from_line(line))
     last = events[-1] if events else None
     epochs = [event.epoch for event in events if isinstance(event, EpochEnded)]
-    return last if isinstance(last, RunEnded) else None, max(epochs, default=0)
+    planned = 0
+    for event in events:
+        if isinstance(event, EpochEnded):
+            planned = event.planned
+        elif isinstance(event, Changed) and event.key == EPOCHS:
+            planned = int(event.new)
+    return last if isinstance(last, RunEnded) else None, max(epochs, default=0), planned

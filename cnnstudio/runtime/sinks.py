@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from cnnstudio.core.events import EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.changes import EPOCHS
+from cnnstudio.core.events import Changed, EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.pictures import Picture
 from cnnstudio.core.serial import to_line
 
@@ -54,6 +55,10 @@ class TerminalSink:
                     f"epoch {event.epoch:>3}  train loss {event.train_loss:.3f}  val loss {event.val_loss:.3f}  "
                     f"val accuracy {event.val_accuracy:6.1%}{best}"
                 )
+            case Changed():
+                if event.key == EPOCHS:
+                    self._epochs = int(event.new)
+                self._say(f"From step {event.step:,} on: {event.text}", style="cyan")
             case Warned():
                 self._say(f"Note: {event.text} {event.path}".rstrip(), style="yellow")
             case RunEnded():

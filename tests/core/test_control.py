@@ -228,3 +228,47 @@ def test_requests_from_many_threads_never_lose_the_stop(control: Control, start:
     for thread in threads:
         thread.join(PATIENCE)
     assert control.stopping
+
+
+def test_a_stage_is_taken_and_the_run_holds_behind_it(control: Control) -> None:
+    control.step()
+    assert control.paused
+    assert control.stepping
+    control.check(while_paused=lambda: pytest.fail("a stage is to be taken first"))
+    looks: list[bool] = []
+
+    def look() -> None:
+        looks.append(control.holding)
+        control.step()
+
+    control.stage_taken()
+    control.wait(while_paused=look)
+    assert looks == [True]
+    assert control.stepping
+    assert not control.holding
+
+
+def test_a_stage_that_is_asked_for_again_while_it_is_taken_is_one_stage(control: Control) -> None:
+    for _ in range(3):
+        control.step()
+    control.stage_taken()
+    assert not control.stepping
+
+
+def test_to_go_on_or_to_stop_is_to_take_no_more_stages(control: Control) -> None:
+    control.step()
+    control.resume()
+    assert not control.stepping
+    control.check(while_paused=lambda: pytest.fail("it goes on"))
+    control.step()
+    control.stop()
+    assert not control.stepping
+    control.wait(while_paused=lambda: pytest.fail("a run that is to stop finishes its step"))
+    with pytest.raises(StopRun):
+        control.check()
+
+
+def test_a_stop_ends_the_wait_between_two_stages(control: Control) -> None:
+    control.pause()
+    control.wait(while_paused=control.stop)
+    assert control.stopping

@@ -3,7 +3,7 @@ import pytest
 from pydantic import ValidationError
 
 from cnnstudio.core.events import EpochEnded, Phase, RunEnded, SetAside, StepEnded
-from cnnstudio.core.pictures import FeatureMaps
+from tests.pictures import feature_maps
 
 
 def step(**changes: float) -> StepEnded:
@@ -40,16 +40,6 @@ def test_epoch_needs_all_its_figures() -> None:
 
 def test_feature_maps_are_told_apart_by_identity() -> None:
     """Comparing arrays field by field would raise; a picture is only ever replaced by the next one."""
-    first, second = (
-        FeatureMaps(
-            layer="stem",
-            shape=(2, 4, 4),
-            tiles=np.zeros((2, 4, 4), np.uint8),
-            image="a.png",
-            probabilities=np.array([0.5, 0.5], np.float32),
-            step=1,
-        )
-        for _ in range(2)
-    )
+    first, second = (feature_maps(tiles=np.zeros((2, 4, 4), np.uint8)) for _ in range(2))
     assert first == first  # noqa: PLR0124 - equality itself is tested
     assert first != second

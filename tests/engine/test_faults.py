@@ -223,7 +223,7 @@ def test_a_clock_that_goes_backwards_changes_nothing(
 def test_a_folder_that_another_process_writes_is_left_alone(configure: Configure, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run(configure(*SMALL), folder, stop_at=3)
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     code = f"""
         import sys
         from pathlib import Path
@@ -240,7 +240,7 @@ def test_a_folder_that_another_process_writes_is_left_alone(configure: Configure
     with pytest.raises(InputError, match="the run is being written by another window or program"):
         resume(folder)
     other.communicate("", timeout=30)
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     assert ending(resume(folder)).reason == "finished"
 
 

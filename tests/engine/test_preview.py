@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -11,6 +10,7 @@ from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.engine.device import resolve
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.preview_images import PreviewImages
+from tests.pictures import feature_maps
 
 ONES = torch.ones(3, 1, 1)
 
@@ -31,8 +31,7 @@ class Painter:
         self.looks += 1
         if self.fails is not None:
             raise self.fails
-        answer = np.ones(2, np.float32)
-        return FeatureMaps(watch.layer, (1, 1, 1), np.zeros((1, 1, 1), np.uint8), watch.image, answer, step)
+        return feature_maps(watch.layer, image=watch.image, step=step)
 
 
 @pytest.fixture

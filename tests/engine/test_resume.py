@@ -203,10 +203,10 @@ def test_a_run_of_a_newer_version_is_refused_and_left_alone(configure: Configure
     run(configure("train.epochs=1"), tmp_path / "run")
     state = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
     torch.save({**state, "version": 99}, tmp_path / "run" / "last.ckpt")
-    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     with pytest.raises(InputError, match="newer version"):
         resume(tmp_path / "run")
-    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
 
 
 def test_a_folder_that_another_process_writes_is_refused(configure: Configure, tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_the_run_folder_holds_what_the_design_says(configure: Configure, tmp_pat
 
     names = {path.name for path in (tmp_path / "run").iterdir()}
     weights = {"model.safetensors", "last.ckpt", "previous.ckpt"}
-    assert names == {"config.toml", "events.jsonl", "classes.json", "versions.json", *weights}
+    assert names == {"config.toml", "events.jsonl", "classes.json", "versions.json", "history", *weights}
     assert json.loads((tmp_path / "run" / "classes.json").read_text()) == ["left", "top"]
     assert json.loads((tmp_path / "run" / "versions.json").read_text())["torch"] == torch.__version__
     kept = load_config(tmp_path / "run" / "config.toml")

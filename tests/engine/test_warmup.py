@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from cnnstudio.core.config import load_config
-from cnnstudio.engine.schedule import make_schedule, warm_cosine
+from cnnstudio.engine.course import warm_cosine
+from cnnstudio.engine.schedule import make_schedule
 
 COSINE = load_config(None, ["train.schedule=cosine"])
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnstudio.core.control import Watch
+from cnnstudio.core.control import Change, Watch
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Phase, RunEnded, StepEnded
-from cnnstudio.core.pictures import FeatureMaps
+from cnnstudio.core.pictures import FeatureMaps, FeatureRows
 from cnnstudio.runtime.frames import Message, Rests, Wish, read_messages, read_wish, write_message, write_wish
+from tests.pictures import feature_maps
 
 STEP = StepEnded(step=1, epoch=0.1, loss=2.0, accuracy=0.5, lr=0.1, images_per_second=10.0, aux_losses={"aux1": 1.5})
 ENDED = RunEnded(reason="stopped", best_val_accuracy=None, seconds=1.0, run="/runs/\udcff", message="a\nb")
@@ -21,7 +22,7 @@ def maps(channels: int = 3, *, image: str = "/images/\udcffé.png") -> FeatureMa
     """Return maps whose pixels take every value, line breaks among them."""
     tiles = np.arange(channels * 20 * 15, dtype=np.int64).astype(np.uint8).reshape(channels, 20, 15)
     answer = np.array([0.25, 0.1, 0.65], dtype=np.float32)
-    return FeatureMaps("features.3", (channels, 41, 30), tiles, image, answer, step=12)
+    return feature_maps("features.3", tiles, shape=(channels, 41, 30), image=image, probabilities=answer, step=12)
 
 
 def written(*messages: Message) -> bytes:
@@ -53,6 +54,29 @@ def test_what_is_told_arrives_as_it_was_and_in_order() -> None:
     assert_same_maps(found[4], empty)
     assert_same_maps(found[5], maps(1))
     assert len(found) == 8
+
+
+def test_rows_of_maps_arrive_with_their_sizes() -> None:
+    rows = FeatureRows(
+        layers=("stem", "layer1"),
+        images=("a.png", "a.png"),
+        shapes=((2, 4, 4), (3, 9, 9)),
+        sizes=((4, 4), (2, 2)),
+        tiles=np.arange(2 * 16 + 3 * 4, dtype=np.uint8),
+        ranges=np.arange(10, dtype=np.float32).reshape(5, 2),
+        activity=np.arange(5, dtype=np.float32),
+        probabilities=np.full((2, 2), 0.5, np.float32),
+        pixels=np.zeros((2, 4, 4, 3), np.uint8),
+        step=3,
+    )
+    (found,) = read(written(rows))
+    assert isinstance(found, FeatureRows)
+    first, second = found.rows()
+    assert (first.layer, second.layer, second.shape, second.step) == ("stem", "layer1", (3, 9, 9), 3)
+    np.testing.assert_array_equal(first.tiles.ravel(), np.arange(32))
+    np.testing.assert_array_equal(second.tiles, np.arange(32, 44).reshape(3, 2, 2))
+    np.testing.assert_array_equal(second.ranges, [[4, 5], [6, 7], [8, 9]])
+    np.testing.assert_array_equal(second.activity, [2, 3, 4])
 
 
 def test_a_refusal_arrives_whole() -> None:
@@ -105,7 +129,15 @@ def test_a_message_that_breaks_off_is_the_end() -> None:
         assert read(whole[:size]) == [STEP]
 
 
-@pytest.mark.parametrize("wish", [Wish(False, False, Watch()), Wish(True, True, Watch("conv", "/images/\udcff.png"))])
+@pytest.mark.parametrize(
+    "wish",
+    [
+        Wish(False, False, Watch()),
+        Wish(False, False, Watch(), 0, (Change("train.lr", 0.1), Change("train.epochs", 3))),
+        Wish(True, True, Watch("conv", "/images/\udcff.png")),
+        Wish(True, False, Watch(layers=("stem", "layer1"), images=("a.png",))),
+    ],
+)
 def test_a_wish_is_one_line(wish: Wish) -> None:
     stream = io.BytesIO()
     write_wish(stream, wish)

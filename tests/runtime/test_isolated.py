@@ -12,6 +12,7 @@ from cnnstudio.core.events import Event, StepEnded
 from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.frames import Message, Rests, read_messages
 from cnnstudio.runtime.isolated import Outbox
+from tests.pictures import feature_maps
 
 
 def step(number: int) -> StepEnded:
@@ -19,7 +20,7 @@ def step(number: int) -> StepEnded:
 
 
 def maps(number: int, tiles: "np.ndarray[Any, np.dtype[np.uint8]]") -> FeatureMaps:
-    return FeatureMaps("conv", (64, 128, 128), tiles, "x.png", np.ones(2, np.float32), number)
+    return feature_maps("conv", tiles, shape=(64, 128, 128), step=number)
 
 
 def test_a_slow_reader_stops_nobody_and_gets_the_latest_picture_and_every_scalar() -> None:

@@ -16,9 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from cnnstudio.core.config import Config, load_config
-from cnnstudio.core.control import Control, Watch
-from cnnstudio.core.events import EpochEnded, Event, RunEnded, RunStarted, StepEnded
-from cnnstudio.core.pictures import FeatureMaps
+from cnnstudio.core.control import Change, Control, Watch
+from cnnstudio.core.events import Changed, EpochEnded, Event, RunEnded, RunStarted, StepEnded
+from cnnstudio.core.pictures import STAGES, FeatureMaps, StepStage
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.trainer import train
 from cnnstudio.runtime.process_host import RemoteControl, train_isolated
@@ -166,3 +166,54 @@ def test_a_run_whose_host_dies_stops_and_keeps_its_weights(config: Config, tmp_p
     assert (ended.reason, ended.best_epoch is not None) == ("stopped", True)
     assert (tmp_path / "run" / "model.safetensors").stat().st_size > 1000
     assert (tmp_path / "run" / "last.ckpt").stat().st_size > 1000
+
+
+def test_changes_reach_the_process_each_once(config: Config, tmp_path: Path) -> None:
+    control = RemoteControl()
+    events: list[Event] = []
+
+    def sink(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, RunStarted):
+            control.pause()
+        elif isinstance(event, Changed) and event.label == "paused":
+            for value in (0.002, 0.001):
+                control.change(Change("train.lr", value))
+            control.change(Change("train.epochs", 4))
+            control.resume()
+
+    train_isolated(config, sink, control, out=tmp_path / "run")
+    found = [(each.key, each.new) for each in events if isinstance(each, Changed) and each.key != "run.paused"]
+    assert found == [("train.lr", 0.002), ("train.lr", 0.001), ("train.epochs", 4)]
+    assert sum(isinstance(event, EpochEnded) for event in events) == 4
+
+
+@pytest.mark.slow
+def test_a_run_in_another_process_can_be_stepped_through_and_is_the_same(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = whole(config, tmp_path / "whole", monkeypatch)
+    events: list[Event] = []
+    stages: list[StepStage] = []
+    control = RemoteControl()
+
+    def step_through(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, RunStarted):
+            control.step()
+        elif isinstance(event, StepStage):
+            stages.append(event)
+            control.step() if len(stages) < 6 else control.resume()
+
+    control.watch(Watch(tensor=LAYER))
+    ended = train_isolated(config, step_through, control, out=tmp_path / "own")
+    assert ended.reason == "finished"
+    assert [(each.step, each.stage) for each in stages] == [
+        *((1, stage) for stage in STAGES),
+        (2, "forward"),
+        (2, "loss"),
+    ]
+    assert stages[0].tensor == LAYER
+    assert stages[0].tiles.shape == (8, 24, 24)
+    assert told(events) == told(expected)
+    assert_same_weights(tmp_path / "own", tmp_path / "whole")

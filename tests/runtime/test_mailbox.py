@@ -1,11 +1,10 @@
 import threading
 from collections import deque
 
-import numpy as np
-
 from cnnstudio.core.events import Event, Phase, StepEnded
 from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.runtime.mailbox import Mailbox
+from tests.pictures import feature_maps
 
 
 def step(number: int) -> StepEnded:
@@ -13,7 +12,7 @@ def step(number: int) -> StepEnded:
 
 
 def maps(number: int) -> FeatureMaps:
-    return FeatureMaps("conv", (1, 1, 1), np.zeros((1, 1, 1), np.uint8), "x.png", np.ones(1, np.float32), number)
+    return feature_maps(step=number)
 
 
 def test_scalars_are_never_lost_and_of_pictures_the_latest_wins() -> None:

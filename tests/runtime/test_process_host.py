@@ -97,7 +97,8 @@ def test_of_a_thousand_steps_none_is_lost_and_what_libraries_print_disturbs_nobo
             os.write(1, b'{"maps": \\xff garbage without a line break')
         print("and more")
         sink(FeatureMaps("conv", (2, 9, 9), np.arange(50, dtype=np.uint8).reshape(2, 5, 5), "a.png",
-                         np.array([0.3, 0.7], np.float32), 7))
+                         np.array([0.3, 0.7], np.float32), 7, np.array([[0, 1], [-1, 2]], np.float32),
+                         np.ones(2, np.float32), np.zeros((4, 4, 3), np.uint8)))
         sink(ended("finished"))
     """)
     host.start(Config(), tmp_path / "run", Watch())

@@ -5,9 +5,10 @@ import pytest
 
 from cnnstudio.core.config import Config, load_config
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
+from cnnstudio.core.events import Changed, EpochEnded, Pulse, RunEnded, RunStarted, Scalar, StepEnded
 from cnnstudio.core.serial import to_line
-from cnnstudio.runtime.runs import earlier, free_run_folder, read_events, read_run, recent_runs
+from cnnstudio.runtime.runs import earlier, free_run_folder, read_events, read_run, read_story, recent_runs
+from tests.gui.events import started
 
 
 def make_run(folder: Path, *, ended: bool = True) -> Path:
@@ -114,3 +115,77 @@ def test_pulses_from_before_a_run_went_on_are_kept_too() -> None:
         steps_per_epoch=5, parameters=1, trainable=1, weights="", resumed_step=4,
     )  # fmt: skip
     assert earlier([step(2, 1.0), *pulses], resumed) == [step(2, 1.0), *pulses[:2]]
+
+
+def test_a_run_that_was_made_longer_can_go_on_to_its_new_end(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", ended=False)
+    (run / "last.ckpt").write_bytes(b"")
+    longer = Changed(step=50, epoch=9.5, key="train.epochs", old=10, new=15, label="", text="")
+    epochs: list[Scalar] = [
+        EpochEnded(
+            epoch=number,
+            train_loss=1,
+            train_accuracy=0.5,
+            val_loss=1,
+            val_accuracy=0.5,
+            images_per_second=9,
+            seconds=1,
+            best=False,
+            planned=10 if number < 10 else 15,
+        )
+        for number in (9, 10)
+    ]
+    log = run / "events.jsonl"
+    log.write_text("".join(to_line(each) + "\n" for each in epochs[:1]))
+    assert read_run(run).next_epoch == 10
+    log.write_text("".join(to_line(each) + "\n" for each in [epochs[0], longer]))
+    assert read_run(run).next_epoch == 10
+    log.write_text("".join(to_line(each) + "\n" for each in epochs))
+    assert read_run(run).next_epoch == 11
+
+
+def test_changes_of_before_a_run_went_on_count_once() -> None:
+    opening = RunStarted(
+        run="",
+        config=Config(),
+        device="",
+        precision="float32",
+        classes=("a", "b"),
+        train_images=5,
+        val_images=5,
+        steps_per_epoch=5,
+        parameters=1,
+        trainable=1,
+        weights="",
+        resumed_step=7,
+    )
+    first, again, later = (
+        Changed(step=step, epoch=step / 5, key="train.lr", old=1, new=new, label="", text="")
+        for step, new in ((6, 0.5), (6, 0.25), (8, 0.1))
+    )
+    pause, on = (
+        Changed(step=7, epoch=1.4, key="run.paused", old=not new, new=new, label="", text="") for new in (True, False)
+    )
+    assert earlier([first, again, pause, on, later], opening) == [again, pause, on]
+
+
+def test_the_story_of_a_run_that_was_resumed_tells_each_epoch_once(tmp_path: Path) -> None:
+    assert read_story(tmp_path) == []
+    opening = started(run="/elsewhere/run", epochs=2)
+    again = opening.model_copy(update={"resumed_step": 10})
+    story: list[Scalar] = [
+        opening,
+        step(10, loss=0.5),
+        epoch(1),
+        step(15, loss=9.0),
+        again,
+        step(15, loss=0.4),
+        epoch(2),
+    ]
+    lines = "".join(f"{to_line(event)}\n" for event in story)
+    (tmp_path / "events.jsonl").write_text(f"{lines}cut off", encoding="utf-8")
+    told = read_story(tmp_path)
+    assert isinstance(told[0], RunStarted)
+    assert (told[0].run, told[0].resumed_step) == (str(tmp_path), 10)
+    assert [event.loss for event in told if isinstance(event, StepEnded)] == [0.5, 0.4]
+    assert [event.epoch for event in told if isinstance(event, EpochEnded)] == [1, 2]

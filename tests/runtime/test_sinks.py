@@ -1,13 +1,12 @@
 import io
 
-import numpy as np
 import pytest
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import EpochEnded, Phase, RunEnded, RunStarted, SetAside, StepEnded, Warned
-from cnnstudio.core.pictures import FeatureMaps
+from cnnstudio.core.events import Changed, EpochEnded, Phase, RunEnded, RunStarted, SetAside, StepEnded, Warned
 from cnnstudio.core.serial import from_line
 from cnnstudio.runtime.sinks import JsonSink, terminal_sink
+from tests.pictures import feature_maps
 
 STORY = (
     Phase(text="Reading 48 images", done=0.5),
@@ -36,6 +35,7 @@ STORY = (
         seconds=1.0,
         best=True,
     ),
+    Changed(step=7, epoch=1.4, key="train.lr", old=0.1, new=0.05, label="lr × 0.5", text="the rate is halved"),
     Warned(text="the preview image cannot be shown", path="x.png"),
     RunEnded(reason="finished", best_val_accuracy=0.75, best_epoch=1, seconds=2.0, run="/runs/1"),
 )
@@ -46,7 +46,7 @@ def test_json_is_one_object_a_line_without_pictures() -> None:
     sink = JsonSink(stream)
     for event in STORY:
         sink(event)
-    sink(FeatureMaps("conv", (1, 1, 1), np.zeros((1, 1, 1), np.uint8), "x", np.ones(1, np.float32), 1))
+    sink(feature_maps())
 
     assert tuple(from_line(line) for line in stream.getvalue().splitlines()) == STORY
 
@@ -61,6 +61,7 @@ def test_a_person_reads_the_essentials_on_stderr(capsys: pytest.CaptureFixture[s
     assert "ant, [bee]" in err
     assert "set aside: /images/ant/bomb.png: 169 million pixels" in err
     assert "val accuracy  75.0%  best so far" in err
+    assert "From step 7 on: the rate is halved" in err
     assert "Note: the preview image cannot be shown x.png" in err
     assert "Finished. Best validation accuracy 75.0%, epoch 1." in err
     assert "The model is in /runs/1" in err
