@@ -39,10 +39,10 @@ def choose(window: QWidget, name: str, text: str) -> None:
     QTest.keyClick(box.view(), Qt.Key.Key_Return)
 
 
-def drop(target: QWidget, path: Path) -> bool:
-    """Let go of a file or folder over a widget; return whether it was taken."""
+def drop(target: QWidget, *paths: Path) -> bool:
+    """Let go of files or folders over a widget; return whether they were taken."""
     data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path))])
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     middle = target.rect().center()
     enter = QDragEnterEvent(
         QPoint(middle), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier

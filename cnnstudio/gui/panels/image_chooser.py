@@ -71,7 +71,7 @@ class ImageChooser(ComboField):
         if offered == self._offered or (survey is None and not self._pictures):
             return
         self._offered = offered
-        choice = _validation_images(state)
+        choice = validation_images(state)
         if watched and watched not in {str(path) for path, _ in choice}:
             choice.insert(0, (Path(watched), Path(watched).name))
         # Keyed by number: Qt drops the bytes of a file name that are no Unicode.
@@ -108,14 +108,18 @@ class ImageChooser(ComboField):
 
 def dropped_image(event: QDropEvent) -> Path | None:
     """Return the image file that is being dragged, None if it is anything else."""
-    urls = event.mimeData().urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return path if path.is_file() and path.suffix.lower() in SUFFIXES else None
+    paths = dropped_images(event)
+    return paths[0] if len(paths) == 1 else None
 
 
-def _validation_images(state: SessionState) -> list[tuple[Path, str]]:
+def dropped_images(event: QDropEvent) -> tuple[Path, ...]:
+    """Return the image files that are being dragged, none if there is anything else among them."""
+    paths = tuple(Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile())
+    usable = all(path.is_file() and path.suffix.lower() in SUFFIXES for path in paths)
+    return paths if usable and len(paths) == len(event.mimeData().urls()) else ()
+
+
+def validation_images(state: SessionState) -> list[tuple[Path, str]]:
     """Return the first validation image of each class, and its name in words."""
     survey = state.survey
     if survey is None:

@@ -1,16 +1,15 @@
-"""The painted parts of the wall of feature maps: the tiles, and one map enlarged."""
-
-import math
+"""The tiles of the wall of feature maps."""
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap, argb_table
-from cnnstudio.gui.widgets.tile_grid import TileGrid, mosaic
+from cnnstudio.gui.widgets.map_paint import Colors, paint_tiles
+from cnnstudio.gui.widgets.tile_grid import TileGrid
 
 
 class MapCanvas(QWidget):
@@ -18,13 +17,16 @@ class MapCanvas(QWidget):
 
     Attributes:
         maps: `(C, h, w)` uint8.
+        order: `(C,)`, which channel lies on which tile.
+        dead: `(C,)`, which channels are zero everywhere.
+        colors: Gives the colours of some channels.
         grid: Where the tiles lie.
-        current: The tile that the keys act on.
-        hovered: The tile under the mouse, or -1.
+        current: The channel that the keys act on.
+        hovered: The channel under the mouse, or -1.
 
     Signals:
-        chosen: A tile was clicked, or Enter was pressed.
-        pointed: The tile that mouse or keys point at, or -1.
+        chosen: A channel was clicked, or Enter was pressed.
+        pointed: The channel that mouse or keys point at, or -1.
         moved: Centre of the tile that the keys went to, x and y.
     """
 
@@ -39,10 +41,12 @@ class MapCanvas(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.maps: NDArray[np.uint8] = np.empty((0, 1, 1), np.uint8)
+        self.order = np.arange(0)
+        self.dead = np.zeros(0, np.bool_)
+        self.colors: Colors = lambda _channels: argb_table(color_map)
         self.grid = TileGrid(0, 1, 32)
         self.current = 0
         self.hovered = -1
-        self._table = argb_table(color_map)
         self._tokens = LIGHT
 
     def set_tokens(self, tokens: Tokens) -> None:
@@ -56,21 +60,17 @@ class MapCanvas(QWidget):
         rows = range(event.rect().top() // pitch, min(self.grid.rows, event.rect().bottom() // pitch + 1))
         if not rows:
             return
-        scale = math.ceil(self.devicePixelRatioF())
-        pixels = mosaic(self.maps, self.grid, rows, self._table, scale=scale)
-        image = as_image(pixels)
-        image.setDevicePixelRatio(scale)
         painter = QPainter(self)
-        painter.drawImage(0, rows.start * pitch, image)
-        if self.hovered >= 0:
+        parts = self.maps, self.grid, rows, self.colors, self._tokens
+        paint_tiles(painter, *parts, order=self.order, dead=self.dead)
+        if 0 <= self.hovered < len(self.maps):
             self._frame(painter, self.hovered, self._tokens.muted, 1)
         if self.hasFocus():
             self._frame(painter, self.current, self._tokens.accent, 2)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Point at the tile under the mouse."""
-        tile = self.grid.tile_at(event.position().x(), event.position().y())
-        self._hover(-1 if tile is None else tile)
+        self._hover(self._channel_at(event))
 
     def leaveEvent(self, event: QEvent) -> None:
         """Point at nothing."""
@@ -79,21 +79,22 @@ class MapCanvas(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Choose the tile under the mouse."""
-        tile = self.grid.tile_at(event.position().x(), event.position().y())
-        if tile is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.current = tile
+        channel = self._channel_at(event)
+        if channel >= 0 and event.button() == Qt.MouseButton.LeftButton:
+            self.current = channel
             self.update()
-            self.chosen.emit(tile)
+            self.chosen.emit(channel)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Arrow keys, Home and End go to another tile, Enter chooses it."""
+        tile = self._tile_of(self.current) if len(self.maps) else 0
         steps = {
             Qt.Key.Key_Left: -1,
             Qt.Key.Key_Right: 1,
             Qt.Key.Key_Up: -self.grid.columns,
             Qt.Key.Key_Down: self.grid.columns,
-            Qt.Key.Key_Home: -self.current,
-            Qt.Key.Key_End: len(self.maps) - 1 - self.current,
+            Qt.Key.Key_Home: -tile,
+            Qt.Key.Key_End: len(self.maps) - 1 - tile,
         }
         key = Qt.Key(event.key())
         if not len(self.maps):
@@ -101,92 +102,40 @@ class MapCanvas(QWidget):
         elif key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             self.chosen.emit(self.current)
         elif key in steps:
-            target = self.current + steps[key]
+            target = tile + steps[key]
             if 0 <= target < len(self.maps):
-                self.current = target
+                self.current = int(self.order[target])
                 x, y = self.grid.corner(target)
                 self.moved.emit(x + self.grid.side // 2, y + self.grid.side // 2)
-                self.pointed.emit(target)
+                self.pointed.emit(self.current)
                 self.update()
         else:
             super().keyPressEvent(event)
 
-    def point_at(self, tile: int) -> None:
-        """Frame a tile as if the mouse were over it, or none for -1, without a signal."""
-        for changed in (self.hovered, tile):
-            if changed >= 0:
+    def point_at(self, channel: int) -> None:
+        """Frame a channel as if the mouse were over it, or none for -1, without a signal."""
+        for changed in (self.hovered, channel):
+            if 0 <= changed < len(self.maps):
                 self.update(self._place(changed))
-        self.hovered = tile
-        self.setToolTip(f"channel {tile}" if tile >= 0 else "")
+        self.hovered = channel
+        self.setToolTip(f"channel {channel}" if channel >= 0 else "")
 
-    def _hover(self, tile: int) -> None:
-        if tile != self.hovered:
-            self.point_at(tile)
-            self.pointed.emit(tile)
+    def _hover(self, channel: int) -> None:
+        if channel != self.hovered:
+            self.point_at(channel)
+            self.pointed.emit(channel)
 
-    def _place(self, tile: int) -> QRect:
-        x, y = self.grid.corner(tile)
+    def _channel_at(self, event: QMouseEvent) -> int:
+        tile = self.grid.tile_at(event.position().x(), event.position().y())
+        return -1 if tile is None else int(self.order[tile])
+
+    def _tile_of(self, channel: int) -> int:
+        return int(np.flatnonzero(self.order == channel)[0])
+
+    def _place(self, channel: int) -> QRect:
+        x, y = self.grid.corner(self._tile_of(channel))
         return QRect(x, y, self.grid.side, self.grid.side)
 
-    def _frame(self, painter: QPainter, tile: int, color: str, width: int) -> None:
+    def _frame(self, painter: QPainter, channel: int, color: str, width: int) -> None:
         painter.setPen(QPen(QColor(color), width))
-        painter.drawRect(QRectF(self._place(tile)).adjusted(1, 1, -1, -1))
-
-
-class EnlargedMap(QWidget):
-    """One map over the whole wall.
-
-    Attributes:
-        channel: Which map it is.
-
-    Signals:
-        closed: It was clicked.
-    """
-
-    closed = Signal()
-
-    def __init__(self, color_map: ColorMap, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("enlarged_map")
-        self.setToolTip("Click or press Escape to see all maps")
-        self.channel = -1
-        self._map: NDArray[np.uint8] = np.empty((1, 1), np.uint8)
-        self._table = argb_table(color_map)
-        self._tokens = LIGHT
-        self.hide()
-
-    def set_tokens(self, tokens: Tokens) -> None:
-        """Take over the colours of the theme."""
-        self._tokens = tokens
-        self.update()
-
-    def show_map(self, values: NDArray[np.uint8], channel: int) -> None:
-        """Show a map, `(h, w)`."""
-        self._map = values
-        self.channel = channel
-        self.setAccessibleName(f"channel {channel}, enlarged")
-        self.update()
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint the map as large as fits, its pixels sharp, and its name below."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._tokens.card))
-        height, width = self._map.shape
-        line = self.fontMetrics().height() + 8
-        room = self.height() - line
-        factor = min(self.width() / width, room / height)
-        target = QRectF((self.width() - factor * width) / 2, 0, factor * width, factor * height)
-        painter.drawImage(target, as_image(self._table[self._map]))
-        painter.setPen(QColor(self._tokens.text))
-        below = QRectF(0, target.bottom(), self.width(), line)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter, f"channel {self.channel} · {height} × {width}")
-
-    def mousePressEvent(self, _event: QMouseEvent) -> None:
-        """Close."""
-        self.closed.emit()
-
-
-def as_image(pixels: NDArray[np.uint32]) -> QImage:
-    """Return a contiguous `(h, w)` array as an image that shares its memory: it must not outlive the array."""
-    height, width = pixels.shape
-    return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+        painter.drawRect(QRectF(self._place(channel)).adjusted(1, 1, -1, -1))

@@ -1,20 +1,27 @@
 """All feature maps of a layer side by side."""
 
+import time
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QImage, QKeyEvent
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
-from cnnstudio.gui.widgets.colormaps import ColorMap, gradient
-from cnnstudio.gui.widgets.map_canvas import EnlargedMap, MapCanvas
+from cnnstudio.gui.widgets.colormaps import ColorMap
+from cnnstudio.gui.widgets.enlarged_map import EnlargedMap
+from cnnstudio.gui.widgets.map_canvas import MapCanvas
+from cnnstudio.gui.widgets.map_key import MapFooter
+from cnnstudio.gui.widgets.map_scale import Figures, MapStyle, looks_of, plain_look
+from cnnstudio.gui.widgets.map_sheet import Sheet, sheet_of_map, sheet_of_tiles
+from cnnstudio.gui.widgets.map_words import SCALES, channel_words, count_words, ends_of, scale_words
 from cnnstudio.gui.widgets.tile_grid import fit_grid
 
 HINT: Final = "Feature maps of your image appear here once training starts"
-_SCALE = "Each map is scaled from its own smallest to its own largest value"
+_SETTLED: Final = 3.0  # seconds for which maps in the order of their activity stay where they are
 
 
 class MapWall(QWidget):
@@ -23,6 +30,7 @@ class MapWall(QWidget):
     Attributes:
         canvas: The tiles.
         enlarged: The map that is enlarged.
+        footer: What is shown, and the key.
         scroll_bar: How far down the tiles are scrolled.
 
     Signals:
@@ -35,11 +43,20 @@ class MapWall(QWidget):
     closed = Signal()
     pointed = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None, *, color_map: ColorMap = "inferno", scale: str = _SCALE) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, *, color_map: ColorMap = "inferno", scale: str = SCALES["own"]
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("map_wall")
         self.setAccessibleName("Feature maps")
         self._title = ""
+        self._tokens = LIGHT
+        self._plain, self._scale = color_map, scale
+        self._style = MapStyle()
+        self._figures: Figures | None = None
+        self._look = plain_look(0, color_map)
+        self._image: QImage | None = None
+        self._sorted = 0.0
 
         self.canvas = MapCanvas(color_map)
         self.canvas.chosen.connect(self._choose)
@@ -53,7 +70,7 @@ class MapWall(QWidget):
         self._scroll.viewport().installEventFilter(self)
         self.scroll_bar = self._scroll.verticalScrollBar()
         self.canvas.moved.connect(lambda x, y: self._scroll.ensureVisible(x, y, 0, self.canvas.grid.side))
-        self.enlarged = EnlargedMap(color_map, self)
+        self.enlarged = EnlargedMap(self)
         self.enlarged.closed.connect(self._close)
 
         self._hint = QLabel(HINT)
@@ -61,44 +78,52 @@ class MapWall(QWidget):
         self._hint.setProperty("role", "muted")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
-        self._count = QLabel()
-        self._count.setObjectName("map_count")
-        self._count.setProperty("role", "caption")
+        self.footer = MapFooter(color_map)
 
         wall = QWidget()
         column = QVBoxLayout(wall)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addWidget(self._scroll, 1)
-        footer = QHBoxLayout()
-        footer.addWidget(self._count, 1)
-        for part in self._key(color_map, scale):
-            footer.addWidget(part)
-        column.addLayout(footer)
+        column.addWidget(self.footer)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._hint)
         self._pages.addWidget(wall)
         self.clear()
         self.set_tokens(LIGHT)
 
-    def show_maps(self, tiles: NDArray[np.uint8], title: str = "") -> None:
+    def show_maps(
+        self,
+        tiles: NDArray[np.uint8],
+        title: str = "",
+        *,
+        figures: Figures | None = None,
+        image: QImage | None = None,
+    ) -> None:
         """Show the feature maps of a layer.
 
         Args:
             tiles: `(C, h, w)`; not to be changed afterwards.
             title: Name of the layer.
+            figures: Their values; without them each map is shown as its tile is.
+            image: What they answer to.
         """
         if title != self._title or len(tiles) != len(self.canvas.maps):
             self.shrink()
             self.canvas.current = 0
-        self._title = title
+            self.canvas.point_at(-1)
+            self._sorted = 0.0
+        self._title, self._figures, self._image = title, figures, image
         self.canvas.maps = tiles
-        self._arrange()
-        self.canvas.update()
-        if self.enlarged.isVisible():
-            self.enlarged.show_map(tiles[self.canvas.current], self.canvas.current)
-        self._name_channel(self.canvas.hovered)
+        self._present()
         self._pages.setCurrentIndex(1 if len(tiles) else 0)
+
+    def set_style(self, style: MapStyle) -> None:
+        """Show maps otherwise, as far as their values are known."""
+        if style != self._style:
+            self._style = style
+            self._sorted = 0.0
+            self._present()
 
     def set_hint(self, text: str) -> None:
         """Say why there is nothing to see, while that is so."""
@@ -111,13 +136,15 @@ class MapWall(QWidget):
     def enlarge(self, channel: int) -> None:
         """Show one map over the whole wall, without a signal."""
         self.canvas.current = channel
-        self.enlarged.show_map(self.canvas.maps[channel], channel)
+        self._show_enlarged(channel)
         self.enlarged.show()
         self.enlarged.raise_()
+        self._name_channel(self.canvas.hovered)
 
     def shrink(self) -> None:
         """Put the enlarged map back, without a signal."""
         self.enlarged.hide()
+        self._name_channel(self.canvas.hovered)
 
     def point_at(self, channel: int) -> None:
         """Frame a channel and name it, or none for -1, without a signal."""
@@ -126,8 +153,17 @@ class MapWall(QWidget):
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
+        self._tokens = tokens
         self.canvas.set_tokens(tokens)
         self.enlarged.set_tokens(tokens)
+        self._present()
+
+    def sheet(self) -> Sheet:
+        """Return what is shown for a file: all tiles, or the map that is enlarged."""
+        words, key = self.footer.words(), self.footer.key()
+        if self.enlarged.isVisible():
+            return sheet_of_map(self.enlarged, self._look.color_map, words, key)
+        return sheet_of_tiles(self.canvas.maps, self._look, words, key, self._tokens)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Arrange the tiles anew where the room for them changes."""
@@ -142,6 +178,27 @@ class MapWall(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def _present(self) -> None:
+        """Colour, order and lay the maps out as their values and the style ask for."""
+        canvas, count = self.canvas, len(self.canvas.maps)
+        if self._figures is None:
+            self._look = plain_look(count, self._plain)
+        else:
+            (look,) = looks_of([self._figures], self._style, self._tokens)
+            # What somebody points at or looks into does not move away, and what is looked at rarely.
+            held = canvas.hovered >= 0 or self.enlarged.isVisible() or time.monotonic() - self._sorted < _SETTLED
+            if self._sorted and held and len(canvas.order) == count:
+                look = replace(look, order=canvas.order)
+            else:
+                self._sorted = time.monotonic()
+            self._look = look
+        canvas.colors, canvas.order, canvas.dead = self._look.colors, self._look.order, self._look.dead
+        self._arrange()
+        canvas.update()
+        if self.enlarged.isVisible():
+            self._show_enlarged(canvas.current)
+        self._name_channel(canvas.hovered)
+
     def _arrange(self) -> None:
         room = self._scroll.maximumViewportSize()
         bar = self.scroll_bar.sizeHint().width()
@@ -149,6 +206,11 @@ class MapWall(QWidget):
         self.canvas.resize(self._scroll.viewport().width(), self.canvas.grid.height)
         self.enlarged.setGeometry(self._scroll.geometry())
         self.scroll_bar.setSingleStep((self.canvas.grid.side + self.canvas.grid.gap) // 2)
+
+    def _show_enlarged(self, channel: int) -> None:
+        look, tile = self._look, self.canvas.maps[channel]
+        (levels,) = look.levels(np.array([channel]))
+        self.enlarged.show_map(tile, channel, look.color_map, levels=levels, image=self._image)
 
     def _choose(self, channel: int) -> None:
         if self.enlarged.isVisible() and self.enlarged.channel == channel:
@@ -161,36 +223,14 @@ class MapWall(QWidget):
         self.shrink()
         self.closed.emit()
 
-    def _name_channel(self, channel: int) -> None:
-        count = len(self.canvas.maps)
-        text = f"{count:,} channels" if channel < 0 else f"channel {channel} of {count:,}"
-        self._count.setText(text)
+    def _name_channel(self, pointed: int) -> None:
+        look, figures, count = self._look, self._figures, len(self.canvas.maps)
+        channel = self.enlarged.channel if self.enlarged.isVisible() else pointed
+        words = count_words(count, look.dead) if channel < 0 else channel_words(channel, count, figures)
+        self.footer.set_words(words)
+        shared = figures is not None and self._style.scaling == "shared" and count > 0
+        known = look.limits[max(channel, 0)] if figures is not None and (channel >= 0 or shared) else None
+        scale = self._scale if figures is None else scale_words(self._style.scaling, look.color_map)
+        self.footer.set_key(look.color_map, *ends_of(look.color_map, known), scale)
         of_layer = f" of {self._title}" if self._title else ""
-        self.canvas.setAccessibleDescription(f"{text}{of_layer}" if count else self._hint.text())
-
-    def _key(self, color_map: ColorMap, scale: str) -> tuple[QWidget, ...]:
-        """Return the words and the strip that say what the colours mean."""
-        low, high = QLabel("min"), QLabel("max")
-        strip = _Strip(color_map)
-        for part in (low, strip, high):
-            part.setProperty("role", "caption")
-            part.setToolTip(scale)
-        return low, strip, high
-
-
-class _Strip(QWidget):
-    """The colours from the smallest to the largest value."""
-
-    def __init__(self, color_map: ColorMap) -> None:
-        super().__init__()
-        self._color_map: ColorMap = color_map
-        self.setFixedSize(96, 8)
-        self.setAccessibleName("Key: dark is a map's smallest value, bright its largest")
-
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Draw the colour map."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(gradient(self._color_map, self.width()))
-        painter.drawRoundedRect(QRectF(self.rect()), 2, 2)
+        self.canvas.setAccessibleDescription(f"{words}{of_layer}" if count else self._hint.text())

@@ -76,7 +76,13 @@ def fit_grid(count: int, width: int, height: int, *, scroll_bar: int = 0) -> Til
 
 
 def mosaic(
-    maps: NDArray[np.uint8], grid: TileGrid, rows: range, table: NDArray[np.uint32], *, scale: int = 1
+    maps: NDArray[np.uint8],
+    grid: TileGrid,
+    rows: range,
+    table: NDArray[np.uint32],
+    *,
+    scale: int = 1,
+    order: NDArray[np.intp] | None = None,
 ) -> NDArray[np.uint32]:
     """Return the pixels of some rows of a wall, each map enlarged to its tile without smoothing.
 
@@ -84,19 +90,23 @@ def mosaic(
         maps: All maps, `(C, h, w)`.
         grid: Where they lie.
         rows: Which rows, by their numbers.
-        table: The colour of each value, `(256,)`.
+        table: The colour of each value, `(256,)`, or of each value of each map that is shown, `(tiles, 256)`.
         scale: Device pixels in a pixel of the grid.
+        order: Which map lies where; without it, in their own order.
 
     Returns:
         `(len(rows) * pitch, columns * pitch)`, contiguous, where pitch is tile and gap in device pixels; gaps are 0,
         which is transparent.
     """
     side, pitch = grid.side * scale, (grid.side + grid.gap) * scale
-    shown = maps[rows.start * grid.columns : rows.stop * grid.columns]
-    down = np.arange(side) * maps.shape[1] // side
+    which = np.arange(len(maps)) if order is None else order
+    down = (np.arange(side) * maps.shape[1] // side)[:, None]
     across = np.arange(side) * maps.shape[2] // side
+    smaller = maps.shape[1] * maps.shape[2] < side * side  # then its own pixels are the fewer to be coloured
     pixels = np.zeros((len(rows), pitch, grid.columns, pitch), np.uint32)
-    for tile, values in enumerate(shown):
+    for tile, channel in enumerate(which[rows.start * grid.columns : rows.stop * grid.columns]):
         row, column = divmod(tile, grid.columns)
-        pixels[row, :side, column, :side] = table[values][down[:, None], across]
+        colors = table if table.ndim == 1 else table[tile]
+        shown = colors[maps[channel]][down, across] if smaller else colors[maps[channel][down, across]]
+        pixels[row, :side, column, :side] = shown
     return pixels.reshape(len(rows) * pitch, grid.columns * pitch)

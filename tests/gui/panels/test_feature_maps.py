@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -14,14 +15,17 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
+from cnnstudio.gui.panels.map_view import MapViewButton
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.field import ComboField
+from cnnstudio.gui.widgets.map_rows import MapRows
 from cnnstudio.gui.widgets.map_wall import MapWall
 from cnnstudio.gui.widgets.pill_row import PillRow
 from tests.e2e.gestures import child, choose, drop, press
 from tests.gui.events import LAYERS, ended, maps, started, step, summary
-from tests.gui.sessions import begin, feed, finish, look_at
+from tests.gui.sessions import begin, feed, finish, look_at, notice
+from tests.pictures import feature_maps, feature_rows
 
 Tree = Callable[..., Path]
 OUTPUTS = ("features.6", "features.13", "features.20", "features.27")  # the pooling that ends each stage
@@ -61,6 +65,20 @@ def answer(panel: FeatureMapsPanel) -> str:
 
 def tiles(panel: FeatureMapsPanel) -> int:
     return len(child(panel, MapWall, "train.maps").canvas.maps)
+
+
+def view(panel: FeatureMapsPanel, choice: str) -> None:
+    """Choose from the menu."""
+    action_of(panel, choice).trigger()
+
+
+def action_of(panel: FeatureMapsPanel, choice: str) -> QAction:
+    button = child(panel, MapViewButton, "train.maps.view")
+    return next(each for each in button.menu().actions() if each.objectName() == f"train.maps.view.{choice}")
+
+
+def heads(panel: FeatureMapsPanel) -> list[tuple[str, str]]:
+    return [(row.title, row.note) for row in child(panel, MapRows, "train.maps.rows").canvas.rows]
 
 
 def images(panel: FeatureMapsPanel) -> list[str]:
@@ -168,6 +186,8 @@ def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: Featur
     assert (layers(running).isEnabled(), pills(running).isEnabled()) == (False, False)
     running.choose_layer("features.20")
     assert (layers(running).value(), tiles(running)) == ("features.6", 32)
+    modes, order = (action_of(running, choice) for choice in ("stages", "activity"))
+    assert (modes.isEnabled(), order.isEnabled()) == (False, True)
 
 
 def test_nothing_is_watched_while_nobody_looks(running: FeatureMapsPanel, session: Session) -> None:
@@ -201,6 +221,164 @@ def test_maps_of_a_layer_that_is_no_longer_wanted_are_dropped(running: FeatureMa
     wanted = maps("features.13", channels=64)
     running.take(wanted)
     assert np.array_equal(child(running, MapWall, "train.maps").canvas.maps, wanted.tiles)
+
+
+# Several rows
+
+
+def test_a_column_through_the_depth_is_what_the_stages_hand_on(running: FeatureMapsPanel, session: Session) -> None:
+    view(running, "stages")
+    assert session._runs.host.control.watched == Watch(layers=OUTPUTS)
+    assert not pills(running).isVisible()
+    running.take(feature_rows(*(maps(layer, channels=4 + place) for place, layer in enumerate(OUTPUTS))))
+    assert heads(running) == [(f"stage{number}", f"{number + 3} × 8 × 8 · 0 to 1") for number in range(1, 5)]
+    assert (running.subtitle(), answer(running)) == ("4 layers · 1.png", "wren 90.0 %")
+    running.choose_layer("features.10")
+    assert session.state.watch.layers == ("features.6", "features.10", *OUTPUTS[1:])
+    view(running, "one")
+    assert session._runs.host.control.watched == Watch("features.10")
+    assert pills(running).isVisible()
+
+
+def test_without_stages_some_layers_are_the_column(panel: FeatureMapsPanel, session: Session) -> None:
+    begin(session)
+    feed(session, started(layers=tuple(f"conv{number}" for number in range(20))))
+    view(panel, "stages")
+    assert session.state.watch.layers == ("conv0", "conv3", "conv7", "conv11", "conv15", "conv19")
+
+
+def test_an_image_of_each_class_has_a_row(
+    qtbot: QtBot, running: FeatureMapsPanel, session: Session, image_tree: Tree
+) -> None:
+    look_at(qtbot, session, image_tree(("robin", "wren"), count=5, size=(8, 8)))
+    survey = session.state.survey
+    assert survey is not None
+    first = tuple(str(survey.catalog.images[index].path) for index in survey.split.val)
+    view(running, "images")
+    watched = session._runs.host.control.watched
+    assert (watched.layer, watched.layers, watched.images) == ("", ("features.6",), first)
+    assert images(running) == []  # the rows tell
+    press(running, "train.maps.stage.features.13")
+    assert session.state.watch.layers == ("features.13",)
+    running.take(feature_rows(*(maps("features.6", image=image) for image in first)))
+    assert heads(running) == []  # late: another layer is wanted
+    shown = [maps("features.13", image=image, second=0.25 + 0.5 * place) for place, image in enumerate(first)]
+    running.take(feature_rows(*shown))
+    assert heads(running) == [("robin", "75.0 % robin"), ("wren", "75.0 % wren")]
+    assert running.subtitle() == "features.13 · 2 images"
+    running.take(feature_rows(shown[1]))
+    assert running.subtitle() == f"features.13 · 1 image · cannot be read: {Path(first[0]).name}"
+
+
+def test_dropped_images_join_the_rows(
+    qtbot: QtBot, running: FeatureMapsPanel, session: Session, image_tree: Tree
+) -> None:
+    folder = image_tree(("robin", "wren"), count=5, size=(8, 8))
+    look_at(qtbot, session, folder)
+    view(running, "images")
+    classes = session.state.watch.images
+    mine = [(folder / "robin" / f"00{number}.png").rename(folder.parent / f"mine{number}.png") for number in (0, 1)]
+    assert drop(running, mine[0])
+    assert session._runs.host.control.watched.images == (str(mine[0]), *classes)
+    assert drop(running, mine[1])
+    assert session._runs.host.control.watched.images == (str(mine[1]), str(mine[0]), *classes)
+    shown = feature_rows(*(maps("features.6", image=image) for image in session.state.watch.images))
+    running.take(shown)
+    assert [title for title, _ in heads(running)] == ["mine1.png", "mine0.png", "robin", "wren"]
+    look_at(qtbot, session, image_tree(("robin", "tit"), count=5, size=(8, 8), name="others"))
+    assert str(mine[0]) not in session.state.watch.images
+    assert len(session.state.watch.images) == 2
+
+
+def test_several_images_that_are_dropped_at_once_are_shown_in_rows(
+    running: FeatureMapsPanel, session: Session, image_tree: Tree
+) -> None:
+    folder = image_tree(("robin", "wren"), count=2, size=(8, 8))
+    both = [folder / "robin" / "000.png", folder / "wren" / "001.png"]
+    assert drop(running, *both)
+    assert session._runs.host.control.watched.images == tuple(map(str, both))
+    assert child(running, MapViewButton, "train.maps.view").mode == "images"
+    assert not drop(running, both[0], folder)
+
+
+def test_rows_are_not_computed_while_nobody_looks(running: FeatureMapsPanel, session: Session) -> None:
+    view(running, "stages")
+    running.watch(seen=False)
+    assert session._runs.host.control.watched == Watch()
+    running.watch(seen=True)
+    assert session._runs.host.control.watched == Watch(layers=OUTPUTS)
+    begin(session)
+    assert session._runs.host.control.watched == Watch()
+
+
+# View and files
+
+
+def test_any_layer_with_maps_can_be_asked_for(panel: FeatureMapsPanel, session: Session) -> None:
+    from cnnstudio.models.create import outline
+    from cnnstudio.models.summary import summarise, watchable
+
+    network = outline(Config().replace("model.arch", "resnet18"), 2)
+    session._set(summary=summarise(network, image_size=64))
+    begin(session)
+    feed(session, started(layers=watchable(network)))
+    panel.choose_layer("layer2.0.act1")
+    assert session.state.watch.layer == "layer2.0.act1"
+    assert pills(panel).value() == "layer2"
+    offered = [layers(panel).itemText(row) for row in range(layers(panel).count())]
+    at = offered.index("layer2.0.act1")
+    assert offered[at - 1 : at + 2] == ["layer2.0.conv1", "layer2.0.act1", "layer2.0.conv2"]
+    assert len(offered) == len(watchable(network)) + 1
+    for without_maps in ("fc", "nowhere"):
+        panel.choose_layer(without_maps)
+        assert session.state.watch.layer == "layer2.0.act1"
+
+
+def test_the_menu_changes_order_scale_and_colours(running: FeatureMapsPanel) -> None:
+    picture = feature_maps(
+        "features.6",
+        np.full((2, 4, 4), 255, np.uint8),
+        ranges=np.array([[0, 1], [0, 4]], np.float32),
+        activity=np.array([1, 2], np.float32),
+    )
+    running.take(picture)
+    wall = child(running, MapWall, "train.maps")
+    for choice in ("activity", "shared", "diverging"):
+        view(running, choice)
+    assert wall.canvas.order.tolist() == [1, 0]
+    assert wall.footer.key() == ("−4", "4")
+    view(running, "number")
+    view(running, "sequential")
+    assert wall.canvas.order.tolist() == [0, 1]
+    assert wall.footer.key() == ("0", "4")
+
+
+def test_what_is_shown_can_be_saved(
+    running: FeatureMapsPanel, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not child(running, QAbstractButton, "train.maps.save").isEnabled()
+    running.take(maps("features.6"))
+    asked: list[str] = []
+
+    def answers(_parent: QWidget, _title: str, name: str, _kinds: str) -> tuple[str, str]:
+        asked.append(name)
+        return str(tmp_path / "mine"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answers)
+    press(running, "train.maps.save")
+    assert asked == ["features.6.png"]
+    assert notice(session) == ("info", f"The feature maps are saved: {tmp_path / 'mine.png'}")
+    one = QImage(str(tmp_path / "mine.png"))
+    view(running, "stages")
+    running.take(feature_rows(*(maps(layer) for layer in OUTPUTS)))
+    running.save(tmp_path / "rows.png")
+    rows = QImage(str(tmp_path / "rows.png"))
+    assert not one.isNull()
+    assert not rows.isNull()
+    assert one.size() != rows.size()
+    running.save(tmp_path / "missing" / "rows.png")
+    assert notice(session)[0] == "error"
+    assert str(tmp_path / "missing" / "rows.png") in notice(session)[1]
 
 
 # Images

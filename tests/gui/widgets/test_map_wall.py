@@ -1,19 +1,41 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.gui.widgets.colormaps import rgb_table
+from cnnstudio.gui.theme import DARK, LIGHT
+from cnnstudio.gui.widgets.colormaps import ColorMap, rgb_table
+from cnnstudio.gui.widgets.map_paint import panes
+from cnnstudio.gui.widgets.map_scale import Figures, MapStyle
 from cnnstudio.gui.widgets.map_wall import MapWall
 
 LEFT = Qt.MouseButton.LeftButton
 
 
-def color(value: int) -> QColor:
-    return QColor(*rgb_table("inferno")[value].tolist())
+def color(value: int, name: ColorMap = "inferno") -> QColor:
+    return QColor(*rgb_table(name)[value].tolist())
+
+
+def figures(*ends: tuple[float, float], activity: tuple[float, ...] = ()) -> Figures:
+    return Figures(np.array(ends, np.float32), np.array(activity or (1,) * len(ends), np.float32))
+
+
+def halves(count: int) -> NDArray[np.uint8]:
+    """Maps that are at their minimum on the left and at their maximum on the right."""
+    tiles = np.zeros((count, 2, 2), np.uint8)
+    tiles[:, :, 1] = 255
+    return tiles
+
+
+def sides(wall: MapWall, channel: int) -> tuple[QColor, QColor]:
+    """Return the colours in the left and in the right half of a tile."""
+    picture, grid = wall.canvas.grab().toImage(), wall.canvas.grid
+    x, y = grid.corner(wall.canvas.order.tolist().index(channel))
+    quarter = grid.side // 4
+    return picture.pixelColor(x + quarter, y + 2 * quarter), picture.pixelColor(x + 3 * quarter, y + 2 * quarter)
 
 
 def maps(count: int, side: int = 8) -> NDArray[np.uint8]:
@@ -143,8 +165,124 @@ def test_an_enlarged_map_stays_while_training_goes_on(wall: MapWall) -> None:
 
 def test_the_mouse_names_the_channel(wall: MapWall, qtbot: QtBot) -> None:
     wall.show_maps(maps(24))
-    assert wall._count.text() == "24 channels"
+    assert wall.footer.words() == "24 channels"
     QTest.mouseMove(wall.canvas, middle(wall, 7))
     qtbot.waitUntil(lambda: wall.canvas.hovered == 7)
-    assert wall._count.text() == "channel 7 of 24"
+    assert wall.footer.words() == "channel 7 of 24"
     assert wall.canvas.toolTip() == "channel 7"
+
+
+# With the values of the maps
+
+
+def test_the_most_active_lie_first_and_are_still_called_by_their_numbers(wall: MapWall, qtbot: QtBot) -> None:
+    wall.set_style(MapStyle(order="activity"))
+    wall.show_maps(halves(3), figures=figures((0, 1), (0, 1), (0, 1), activity=(0.1, 0.9, 0.5)))
+    assert wall.canvas.order.tolist() == [1, 2, 0]
+    with qtbot.waitSignal(wall.channel_chosen) as chosen:
+        QTest.mouseClick(wall.canvas, LEFT, pos=middle(wall, 0))  # the first tile
+    assert chosen.args == [1]
+    assert wall.footer.words() == "channel 1 of 3 · 0 to 1 · mean magnitude 0.9"
+    QTest.keyClick(wall.canvas, Qt.Key.Key_Escape)
+    QTest.keyClick(wall.canvas, Qt.Key.Key_Right)
+    assert wall.canvas.current == 2
+    QTest.keyClick(wall.canvas, Qt.Key.Key_End)
+    assert wall.canvas.current == 0
+
+
+def test_the_order_rests_for_a_while_and_under_the_mouse(wall: MapWall, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("cnnstudio.gui.widgets.map_wall.time.monotonic", lambda: now[0])
+    wall.set_style(MapStyle(order="activity"))
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(2, 1)))
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(1, 2)))
+    assert wall.canvas.order.tolist() == [0, 1]
+    now[0] += 4
+    wall.point_at(0)
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(1, 2)))
+    assert wall.canvas.order.tolist() == [0, 1]
+    wall.point_at(-1)
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(1, 2)))
+    assert wall.canvas.order.tolist() == [1, 0]
+    wall.set_style(MapStyle())
+    assert wall.canvas.order.tolist() == [0, 1]
+
+
+def test_maps_are_scaled_on_their_own_or_alike(wall: MapWall) -> None:
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 4)))
+    assert sides(wall, 0) == sides(wall, 1) == (color(0), color(255))
+    assert wall.footer.key() == ("min", "max")
+    wall.set_style(MapStyle(scaling="shared"))
+    assert sides(wall, 0) == (color(0), color(64))
+    assert sides(wall, 1) == (color(0), color(255))
+    assert wall.footer.key() == ("0", "4")
+
+
+def test_the_key_has_the_numbers_of_the_map_that_is_pointed_at(wall: MapWall) -> None:
+    wall.show_maps(halves(2), figures=figures((0, 1.25), (-0.5, 4)))
+    wall.point_at(0)
+    assert wall.footer.key() == ("−1.25", "1.25")
+    wall.point_at(1)
+    assert wall.footer.key() == ("−4", "4")
+    assert wall.footer.words() == "channel 1 of 2 · −0.5 to 4 · mean magnitude 1"
+    wall.point_at(-1)
+    assert (wall.footer.words(), wall.footer.key()) == ("2 channels", ("−max", "+max"))
+
+
+def test_negative_values_are_blue_and_zero_is_quiet(wall: MapWall) -> None:
+    wall.show_maps(halves(2), figures=figures((-2, 2), (0, 1)))
+    assert sides(wall, 0) == (color(1, "diverging"), color(255, "diverging"))
+    assert sides(wall, 1) == (color(128, "diverging"), color(255, "diverging"))
+    wall.set_tokens(DARK)
+    assert sides(wall, 1) == (color(128, "diverging_dark"), color(255, "diverging_dark"))
+    wall.set_style(MapStyle(colors="sequential"))
+    assert sides(wall, 0) == (color(0), color(255))
+
+
+def test_a_dead_channel_is_an_empty_frame_with_a_cross(wall: MapWall) -> None:
+    wall.show_maps(np.zeros((3, 4, 4), np.uint8), figures=figures((0, 1), (0, 0), (2, 2)))
+    assert wall.footer.words() == "3 channels · 1 dead (×): zero everywhere"
+    assert sides(wall, 0)[0] == color(0)
+    assert sides(wall, 1)[0] == QColor(LIGHT.ground)
+    assert pixel(wall, 1).lightness() < QColor(LIGHT.ground).lightness() - 50  # the cross
+    assert sides(wall, 2)[0] == color(0)  # constant, but no zero
+    wall.point_at(1)
+    assert wall.footer.words() == "channel 1 of 3 · dead: zero everywhere"
+
+
+def test_an_enlarged_map_lies_over_its_image(wall: MapWall) -> None:
+    image = QImage(8, 8, QImage.Format.Format_RGB32)
+    image.fill(QColor(200, 0, 0))
+    wall.show_maps(halves(2), figures=figures((0, 1), (0, 2)), image=image)
+    QTest.mouseClick(wall.canvas, LEFT, pos=middle(wall, 1))
+    shown = wall.enlarged.grab().toImage()
+    room = QRectF(wall.enlarged.rect()).adjusted(0, 0, 0, -wall.enlarged.fontMetrics().height() - 8)
+    places = panes(room)
+
+    def at(pane: int, share: float) -> QColor:
+        place = places[pane]
+        return shown.pixelColor(round(place.left() + share * place.width()), round(place.center().y()))
+
+    assert at(0, 0.25) == at(0, 0.75) == QColor(200, 0, 0)
+    under = at(1, 0.25)  # nothing lies over the image where the map is at its minimum
+    assert under.red() == under.green() == under.blue()
+    over, full = at(1, 0.75), color(255)
+    expected = [0.15 * under.red() + 0.85 * each for each in (full.red(), full.green(), full.blue())]
+    assert [over.red(), over.green(), over.blue()] == pytest.approx(expected, abs=3)
+    assert (at(2, 0.25), at(2, 0.75)) == (color(0), color(255))
+
+
+def test_other_maps_are_not_pointed_at(wall: MapWall) -> None:
+    wall.show_maps(halves(8), "layer1", figures=figures(*[(0, 1)] * 8))
+    wall.point_at(7)
+    wall.show_maps(halves(2), "layer2", figures=figures((0, 1), (0, 1)))
+    assert (wall.canvas.hovered, wall.footer.words()) == (-1, "2 channels")
+
+
+@pytest.mark.parametrize(("width", "height"), [(800, 200), (500, 400), (300, 600), (200, 90)])
+def test_the_image_and_its_map_keep_apart_inside_their_room(width: int, height: int) -> None:
+    room = QRectF(10, 20, width, height)
+    places = panes(room)
+    assert all(room.contains(place) and place.width() == pytest.approx(place.height()) for place in places)
+    assert not any(one.intersects(other) for one in places for other in places if one is not other)
+    assert places[1].width() == max(place.width() for place in places)

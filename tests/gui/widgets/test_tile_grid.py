@@ -68,3 +68,13 @@ def test_twice_the_pixels_on_a_dense_screen() -> None:
     grid = TileGrid(count=2, columns=2, side=32)
     sharp = mosaic(maps, grid, range(1), TABLE, scale=2)
     np.testing.assert_array_equal(sharp[::2, ::2], mosaic(maps, grid, range(1), TABLE))
+
+
+def test_maps_lie_in_their_order_each_in_its_own_colours() -> None:
+    maps = np.arange(3, dtype=np.uint8)[:, None, None].repeat(4, 1).repeat(4, 2)
+    grid = TileGrid(count=3, columns=2, side=8, gap=1)
+    tables = np.stack([TABLE, TABLE + 1000, TABLE + 2000])  # of the tiles, not of the maps
+    pixels = mosaic(maps, grid, range(2), tables, order=np.array([2, 0, 1]))
+    assert [pixels[4, 4], pixels[4, 13], pixels[13, 4]] == [TABLE[2], TABLE[0] + 1000, TABLE[1] + 2000]
+    part = mosaic(maps, grid, range(1, 2), tables[2:], order=np.array([2, 0, 1]))
+    np.testing.assert_array_equal(part, pixels[9:])
