@@ -1,0 +1,91 @@
+"""The plots of one BatchNorm with the words around them, and the choice of a channel."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from cnnstudio.core.pictures import BatchNormScope
+from cnnstudio.gui.panels import batchnorm_words as words
+from cnnstudio.gui.theme import Tokens
+from cnnstudio.gui.widgets.batchnorm_board import BatchNormBoard
+from cnnstudio.gui.widgets.elided_label import ElidedLabel
+from cnnstudio.gui.widgets.field import SpinField
+from cnnstudio.gui.widgets.key_values import tabular
+from cnnstudio.gui.widgets.pill_row import PillRow
+
+_ORDERS = {"order": "In order", "weight": "Sorted by γ"}
+
+
+class BatchNormView(QWidget):
+    """What is seen once there is a BatchNorm to see.
+
+    Attributes:
+        board: The plots.
+        scope: What is drawn; None after `clear`.
+    """
+
+    def __init__(self, batches: QWidget) -> None:
+        """Make the view.
+
+        Args:
+            batches: The choice of a batch, which gets a place among the others.
+        """
+        super().__init__()
+        self.scope: BatchNormScope | None = None
+        self.board = BatchNormBoard()
+        self._orders = PillRow("train.batchnorm.order", "Order of the channels", _ORDERS)
+        self._channel = SpinField("train.batchnorm.channel", "Channel", low=-1, high=0)
+        self._channel.setSpecialValueText("all")
+        self._channel.setValue(-1)
+        self._channel.setPrefix("channel ")
+        self._words, self._frozen = QLabel(), QLabel()
+        self._figures = ElidedLabel("", "muted")
+        self._figures.setFont(tabular(self._figures.font()))
+        for label, name in ((self._words, "words"), (self._frozen, "frozen"), (self._figures, "figures")):
+            label.setObjectName(f"train.batchnorm.{name}")
+        self._words.setProperty("role", "muted")
+        for label in (self._words, self._frozen):
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setWordWrap(True)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(batches, 1)
+        row.addWidget(self._orders, 1)
+        row.addWidget(self._channel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addWidget(self._words)
+        column.addWidget(self._frozen)
+        column.addWidget(self.board, 1)
+        column.addWidget(self._figures)
+        self._orders.chosen.connect(lambda order: self.board.sort(by_weight=order == "weight"))
+        self._channel.valueChanged.connect(self.board.set_channel)
+        self.board.channel_chosen.connect(self._channel.setValue)
+        self.board.channel_shown.connect(self._tell)
+
+    def show_scope(self, scope: BatchNormScope) -> None:
+        """Draw what a BatchNorm does."""
+        self.scope = scope
+        self._channel.setMaximum(len(scope.weight) - 1)
+        self.board.show_scope(scope)
+        self._words.setText(words.batch_words(scope))
+        self._frozen.setText(words.drift(scope))
+        self._frozen.setVisible(scope.frozen)
+        self.board.setAccessibleDescription(f"{self._words.text()} {self._frozen.text()}".strip())
+
+    def clear(self) -> None:
+        """Forget what was drawn; of another layer all channels are shown at first."""
+        self.scope = None
+        self.board.clear()
+        self._channel.setValue(-1)
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Take over the colours of the theme."""
+        self.board.set_tokens(tokens)
+        self._frozen.setStyleSheet(f"color: {tokens.frozen_text}")
+
+    @Slot(int)
+    def _tell(self, channel: int) -> None:
+        if self.scope is not None:
+            self._figures.setText(words.channel_words(self.scope, channel))

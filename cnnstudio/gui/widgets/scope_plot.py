@@ -1,0 +1,180 @@
+"""A small plot among others: a title that is its legend, quiet axes, and channels that can be pointed at."""
+
+import math
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
+from PySide6.QtGui import QFont, QFontInfo, QFontMetrics, QMouseEvent
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from cnnstudio.gui.theme import LIGHT, Tokens
+
+_REACH = 24  # pixels from a point within which it is meant
+_RING = 11
+_WIDEST = "−0.00000"  # number beside the left axis
+_TICKS = 4  # distances between them, at most
+_EDGE = 0.05  # of a range, in which a number would be cut off
+_ROOM = 1.8  # times as much as is needed may be seen
+
+
+class ScopePlot(QWidget):
+    """A plot without zoom; where each point is a channel, the nearest one is pointed at with the mouse.
+
+    Attributes:
+        item: What is drawn in.
+
+    Signals:
+        pointed: The channel under the mouse, or -1.
+        chosen: The channel that was clicked.
+    """
+
+    pointed = Signal(int)
+    chosen = Signal(int)
+
+    def __init__(self, object_name: str, label: str) -> None:
+        """Make a plot.
+
+        Args:
+            object_name: Its name.
+            label: What it shows, for screen readers.
+        """
+        super().__init__()
+        self.setObjectName(object_name)
+        self.setAccessibleName(label)
+        self.tokens = LIGHT
+        self._title = QLabel()
+        self._title.setObjectName(f"{object_name}.title")
+        self._title.setProperty("role", "caption")
+        self._title.setTextFormat(Qt.TextFormat.RichText)
+        self._title.setMinimumWidth(1)
+        self._view = pg.PlotWidget(self)
+        self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._view.setMouseEnabled(x=False, y=False)
+        self._view.setMinimumSize(90, 70)
+        self._view.viewport().installEventFilter(self)
+        self.item = self._view.getPlotItem()
+        self.item.setMenuEnabled(False)
+        self.item.ctrlMenu.setParent(self, self.item.ctrlMenu.windowFlags())  # It is made all the same.
+        self.item.hideButtons()
+        self.item.layout.setContentsMargins(0, 2, 4, 0)
+        self._ring = pg.ScatterPlotItem(size=_RING, brush=None)
+        self._ring.setZValue(10)
+        self.item.addItem(self._ring, ignoreBounds=True)
+        self._ranges = [(1.0, 0.0), (1.0, 0.0)]  # which hold nothing
+        self._points: NDArray[np.float64] = np.empty((0, 2))
+        self._channels: NDArray[np.intp] = np.empty(0, np.intp)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._title)
+        column.addWidget(self._view, 1)
+
+    def title(self) -> str:
+        """Return the title as it stands, with its marks."""
+        return self._title.text()
+
+    def set_title(self, title: str) -> None:
+        """Change the title: rich text, in which a mark of the legend may have its colour."""
+        if title != self._title.text():
+            self._title.setText(title)
+
+    def set_range(self, xs: tuple[float, float], ys: tuple[float, float], *, margin: float = 0.0) -> None:
+        """Show a range of both axes; one that holds it without being much larger stays, so that nothing jitters.
+
+        Args:
+            xs: The least and the most to be seen from left to right.
+            ys: The same from below to above.
+            margin: What to leave free beyond them, as a share of their distance.
+        """
+        for axis, (low, high) in enumerate((xs, ys)):
+            span = high - low or max(1e-3, 0.1 * abs(low))
+            least, most = self._ranges[axis]
+            if not (least <= low and high <= most and most - least <= _ROOM * span):
+                least, most = self._ranges[axis] = low - margin * span, high + margin * span
+                self.item.getViewBox().setRange(**{"xy"[axis] + "Range": (least, most)}, padding=0)
+                self.item.getAxis(("bottom", "left")[axis]).setTicks([self.ticks(least, most)])
+
+    def ticks(self, low: float, high: float) -> list[tuple[float, str]]:
+        """Return some round numbers between two others, in words."""
+        power = 10.0 ** math.floor(math.log10((high - low) / _TICKS))
+        apart = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= _TICKS)
+        decimals = max(0, -math.floor(math.log10(apart) + 1e-9))
+        edge = _EDGE * (high - low)
+        numbers = range(math.ceil((low + edge) / apart), math.floor((high - edge) / apart) + 1)
+        return [(number * apart, f"{number * apart:.{decimals}f}".replace("-", "−")) for number in numbers]
+
+    def can_point_at(self, channels: NDArray[np.intp], xs: NDArray[np.floating], ys: NDArray[np.floating]) -> None:
+        """Say where channels (n,) are drawn; one of them may have several places."""
+        self._channels, self._points = channels, np.column_stack((xs, ys)).astype(float)
+
+    def ring(self, channel: int) -> None:
+        """Put rings around a channel, or none for -1."""
+        at = self._points[self._channels == channel]
+        self._ring.setData(at[:, 0], at[:, 1])
+
+    def ringed(self) -> list[tuple[float, float]]:
+        """Return where the rings are."""
+        xs, ys = self._ring.getData()
+        return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+
+    def place(self, channel: int) -> QPointF:
+        """Return where a channel is seen first, in pixels of the plot."""
+        x, y = self._points[np.flatnonzero(self._channels == channel)[0]]
+        return QPointF(self._view.mapFromScene(self.item.getViewBox().mapViewToScene(QPointF(x, y))))
+
+    def canvas(self) -> QWidget:
+        """Return what takes the mouse."""
+        viewport: QWidget = self._view.viewport()
+        return viewport
+
+    def set_tokens(self, tokens: Tokens) -> None:
+        """Take over the colours of the theme."""
+        self.tokens = tokens
+        self._view.setBackground(tokens.card)
+        self._ring.setPen(pg.mkPen(tokens.text, width=2))
+        small = QFont(self.font())
+        small.setPointSizeF(0.85 * QFontInfo(small).pointSizeF())
+        self.item.getAxis("left").setWidth(QFontMetrics(small).horizontalAdvance(_WIDEST) + 8)  # else it jumps about
+        for side in ("left", "bottom"):
+            axis = self.item.getAxis(side)
+            axis.setStyle(
+                tickFont=small,
+                tickLength=-3,
+                tickTextOffset=4,
+                hideOverlappingLabels=False,
+                textFillLimits=[(0, 2.0)],  # our own ticks are few; pyqtgraph would rather show none at all
+            )
+            axis.setTextPen(tokens.muted)
+            axis.setPen(pg.mkPen(tokens.border))
+            axis.enableAutoSIPrefix(False)
+            axis.setCacheMode(axis.CacheMode.DeviceCoordinateCache)  # most of the time of a refresh, otherwise
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the mouse."""
+        if isinstance(event, QMouseEvent) and len(self._channels):
+            channel = self._nearest(event.position())
+            if event.type() == QEvent.Type.MouseMove:
+                self.pointed.emit(channel)
+            elif event.type() == QEvent.Type.MouseButtonPress and channel >= 0:
+                self.chosen.emit(channel)
+        elif event.type() == QEvent.Type.Leave:
+            self.pointed.emit(-1)
+        return super().eventFilter(watched, event)
+
+    def _nearest(self, position: QPointF) -> int:
+        box = self.item.getViewBox()
+        at = box.mapSceneToView(self._view.mapToScene(position.toPoint()))
+        width, height = box.viewPixelSize()
+        with np.errstate(invalid="ignore"):
+            away = np.hypot((self._points[:, 0] - at.x()) / width, (self._points[:, 1] - at.y()) / height)
+        if not np.isfinite(away).any():
+            return -1
+        best = int(np.nanargmin(away))
+        return int(self._channels[best]) if away[best] <= _REACH else -1
+
+
+def mark(colour: str, sign: str, words: str) -> str:
+    """Return an entry of a legend as rich text."""
+    return f'<span style="color:{colour}">{sign}</span> {words}'
