@@ -4,11 +4,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
 
+from cnnstudio.core.changes import check_change
 from cnnstudio.core.config import Config
-from cnnstudio.core.control import Watch
+from cnnstudio.core.control import Change, Watch
+from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event, RunStarted, Scalar, Warned
 from cnnstudio.gui.follow_host import FollowHost
 from cnnstudio.gui.run_host import RunHost
+from cnnstudio.gui.state import RunView
 from cnnstudio.gui.tasks import Tasks
 from cnnstudio.runtime.runs import earlier
 
@@ -65,6 +68,22 @@ class RunWork(QObject):
         """Follow the run in a folder that another process writes."""
         self._caught_up = False
         self.elsewhere.start(run)
+
+    def change(self, key: str, value: float, run: RunView) -> None:
+        """Ask the run of this window to go on with another setting after its present step.
+
+        Args:
+            key: One of `core.changes.LIVE`.
+            value: Its new value.
+            run: What the run has told of itself.
+
+        Raises:
+            InputError: There is no such run, or it cannot take that.
+        """
+        if not run.ours or run.status == "stopping" or run.config is None:
+            raise InputError("no run of this window goes on", remedy="change the settings of the next run")
+        check_change(run.config, key, value)
+        self.host.control.change(Change(key, value))
 
     def stop(self) -> None:
         """Ask the run to end after its present step; one that is only followed is left alone from now on."""

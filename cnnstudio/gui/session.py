@@ -14,6 +14,8 @@ from cnnstudio.core.events import Event, Scalar, Warned
 from cnnstudio.data.survey import Survey
 from cnnstudio.gui import background
 from cnnstudio.gui.folder_work import FolderWork
+from cnnstudio.gui.history_view import HistoryView
+from cnnstudio.gui.history_work import HistoryWork, looking_away
 from cnnstudio.gui.layer_words import Before
 from cnnstudio.gui.lent_settings import LentSettings
 from cnnstudio.gui.rate_work import RateWork
@@ -31,6 +33,7 @@ from cnnstudio.runtime.runs import (
     read_curves,
     read_events,
     read_run,
+    read_story,
     recent_runs,
 )
 from cnnstudio.runtime.training_doctor import diagnose
@@ -45,12 +48,14 @@ class Session(QObject):
         state: The present state, never changed in place.
         weights: Looks after the pretrained weights.
         rates: Tries learning rates.
+        history: The time machine: shows the run as it was after any of its epochs.
 
     Signals:
         changed: The new state (`SessionState`).
         streamed: A list of a run's events, once a tick; for curves and pictures.
         run_began: A run was started; curves of an earlier one are out of date.
         run_resumed: An earlier run goes on, here or in another process.
+        stepped: One stage of a training step was asked for.
         run_ended: The run is over, and holds no thread or process any more; or it is followed no longer.
         samples_drawn: Some pictures of samples, by name (`dict[str, tuple[Pixels, ...]]`).
         predicted: The answer for the image on the Test page (`Answer`).
@@ -63,6 +68,7 @@ class Session(QObject):
     streamed = Signal(object)
     run_began = Signal()
     run_resumed = Signal()
+    stepped = Signal()
     run_ended = Signal()
     samples_drawn = Signal(object)
     predicted = Signal(object)
@@ -84,6 +90,9 @@ class Session(QObject):
         self.weights.chosen.connect(self.use_config)
         self.weights.said.connect(self.say)
         self.rates = RateWork(self._tasks, self)
+        self.history = HistoryWork(self._tasks, self)
+        self.history.changed.connect(self._take_history)
+        self.history.said.connect(self.say)
         self._folders = FolderWork(self._tasks, self)
         self._folders.working.connect(self._surveying)
         self._folders.opened.connect(self._folder_is_open)
@@ -202,6 +211,30 @@ class Session(QObject):
             self._runs.host.control.resume()
             self._set_run("running")
 
+    def change(self, key: str, value: float) -> None:
+        """Let the run that goes on take another setting after its present step; the next run's settings stay.
+
+        The run tells what it has taken as `Changed`, and what it cannot take as a notice.
+
+        Args:
+            key: One of `core.changes.LIVE`: `train.lr` (the peak), `model.dropout2d`, `train.epochs` (of the whole
+                run), `transfer.train_last`.
+            value: Its new value, no share of what it is.
+        """
+        try:
+            self._runs.change(key, value, self.state.run)
+        except InputError as error:
+            self.say("warn", in_sentences(error))
+
+    def step(self) -> None:
+        """Take one stage of a training step, and hold then; a run that is not paused pauses first."""
+        if self.state.run.status not in {"running", "pausing", "paused"}:
+            return
+        if self.state.run.status == "running":
+            self._set_run("pausing")
+        self.stepped.emit()
+        self._runs.host.control.step()
+
     def stop(self) -> None:
         """End the run after its present step; the best weights are kept. A run of another process is left alone."""
         if self.state.run.active:
@@ -213,7 +246,13 @@ class Session(QObject):
         """Choose what is looked at while the run goes on."""
         if watch != self.state.watch:
             self._set(watch=watch)
-        self._runs.host.control.watch(watch)
+        self._watch_run()
+
+    def _watch_run(self) -> None:
+        """Let the run compute what is watched, unless an earlier epoch of it is shown."""
+        watch = self.state.watch
+        past = self.state.history.epoch is not None
+        self._runs.host.control.watch(looking_away(watch) if past else watch)
 
     # Test
 
@@ -230,6 +269,8 @@ class Session(QObject):
         self._set(model_folder=asked, recent=recent if known else (run, *recent), notice=None)
         if run.written and not self._runs.host.active:
             self._follow(run)
+        elif not self._runs.active:
+            self._recall(folder)
 
     def _follow(self, run: PastRun) -> None:
         self.use_config(run.config)
@@ -237,6 +278,21 @@ class Session(QObject):
         self.run_began.emit()
         self._runs.follow(run.path)
         self.run_resumed.emit()
+
+    def _recall(self, folder: Path) -> None:
+        """Show the curves and the history of a run that has ended; the settings of the next run stay."""
+        shown = self.state.run.started
+        if shown is not None and Path(shown.run) == folder:
+            return
+
+        def show(events: list[Scalar]) -> None:
+            if events and not self._runs.active:
+                self._set(run=RunView(status="ended"))
+                self.run_began.emit()
+                self._set(run=self.state.run.after(events))
+                self.streamed.emit(events)
+
+        self._tasks.submit("recall", lambda _job: read_story(folder), show, self._failed)
 
     def predict(self, image: Path) -> None:
         """Ask the model of the Test page about an image."""
@@ -292,11 +348,14 @@ class Session(QObject):
     def close(self) -> None:
         """End all threads; a run keeps its best weights."""
         self._runs.close()
+        self.history.close()
         self._tasks.close()
 
     def _set(self, **fields: object) -> None:
-        self.state = replace(self.state, **fields)  # type: ignore[arg-type]
-        self.changed.emit(self.state)
+        self.state = state = replace(self.state, **fields)  # type: ignore[arg-type]
+        self.history.follow(state)
+        if self.state is state:  # else the time machine has changed it, and that was told
+            self.changed.emit(state)
 
     def _set_run(self, status: RunStatus) -> None:
         self._set(run=replace(self.state.run, status=status))
@@ -333,6 +392,11 @@ class Session(QObject):
     @Slot(object)
     def _take_weights(self, weights: WeightsView) -> None:
         self._set(weights=weights)
+
+    @Slot(object)
+    def _take_history(self, view: HistoryView) -> None:
+        self._set(history=view)
+        self._watch_run()
 
     @Slot(object, object)
     def _take_events(self, events: list[Event], news: list[Warned]) -> None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from cnnstudio.core.changes import EPOCHS, config_after, merged
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
-from cnnstudio.core.events import EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.events import Changed, EpochEnded, Event, Phase, Pulse, RunEnded, RunStarted, StepEnded, Warned
 from cnnstudio.core.findings import Finding
 from cnnstudio.core.pictures import Picture
 from cnnstudio.data.survey import Survey
+from cnnstudio.gui.history_view import HistoryView
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.runtime.runs import PastRun
 
@@ -63,6 +65,7 @@ class RunView:
         epochs: The epochs done.
         ended: Its closing event.
         notes: Warnings, in order.
+        changes: What it has taken while it went on, and its pauses.
     """
 
     status: RunStatus = "none"
@@ -73,6 +76,7 @@ class RunView:
     epochs: tuple[EpochEnded, ...] = ()
     ended: RunEnded | None = None
     notes: tuple[Warned, ...] = ()
+    changes: tuple[Changed, ...] = ()
 
     @property
     def active(self) -> bool:
@@ -83,6 +87,17 @@ class RunView:
     def ours(self) -> bool:
         """Whether the run goes on here, and ends with this window."""
         return self.active and self.status != "following"
+
+    @property
+    def config(self) -> Config | None:
+        """How it goes on now; None before its data is read."""
+        return config_after(self.started.config, self.changes) if self.started else None
+
+    @property
+    def planned(self) -> int:
+        """How many epochs it is to have, from its start; 0 before its data is read."""
+        told = [each.new for each in self.changes if each.key == EPOCHS]
+        return int(told[-1]) if told else self.started.config.train.epochs if self.started else 0
 
     @property
     def best(self) -> EpochEnded | None:
@@ -105,7 +120,7 @@ class RunView:
             an_epoch = sum(epoch.seconds for epoch in self.epochs) / len(self.epochs)
         else:
             an_epoch = self.started.train_images / max(self.step.images_per_second, 1e-9)
-        return max(0.0, self.started.config.train.epochs - self.step.epoch) * an_epoch
+        return max(0.0, self.planned - self.step.epoch) * an_epoch
 
     def after(self, events: Iterable[Event]) -> "RunView":
         """Return the view after some more events."""
@@ -122,6 +137,8 @@ class RunView:
                     view = replace(view, pulse=event)
                 case EpochEnded():
                     view = replace(view, epochs=(*view.epochs, event))
+                case Changed():
+                    view = replace(view, changes=merged(view.changes, event))
                 case Warned():
                     view = replace(view, notes=(*view.notes, event))
                 case RunEnded():
@@ -149,6 +166,7 @@ class SessionState:
         findings: What is wrong, risky or worth knowing about such a run, the worst first.
         weights: The pretrained weights that a run with these switches would start from.
         run: The run that is under way, or the last one.
+        history: Which epochs of that run are kept, and which one is shown.
         watch: Which layer and image are watched.
         recent: Earlier runs, the newest first.
         model_folder: The run whose model the Test page asks.
@@ -168,10 +186,16 @@ class SessionState:
     findings: tuple[Finding, ...] = ()
     weights: WeightsView = field(default_factory=lambda: WeightsView("none"))  # as for a fresh configuration
     run: RunView = field(default_factory=RunView)
+    history: HistoryView = field(default_factory=HistoryView)
     watch: Watch = field(default_factory=Watch)
     recent: tuple[PastRun, ...] = ()
     model_folder: Path | None = None
     notice: Notice | None = None
+
+    @property
+    def can_look(self) -> bool:
+        """Whether pictures of the run can be computed: it goes on here, or its epochs are kept."""
+        return self.run.ours or bool(self.history.epochs)
 
     @property
     def start_refusal(self) -> str:

@@ -68,7 +68,7 @@ def present_work(state: SessionState) -> Work:
     if run.active and run.work is not None:
         done = run.work.done
         if run.step is not None and run.started is not None and run.work.text.startswith("Training"):
-            done = run.step.epoch / run.started.config.train.epochs
+            done = run.step.epoch / run.planned
         return Work(run.work.text, done)
     return state.surveying or _download(state) or Work(_rest(state))
 
@@ -76,7 +76,7 @@ def present_work(state: SessionState) -> Work:
 def _following(run: RunView, text: str) -> Work:
     if run.step is None or run.started is None:
         return Work(f"{text} …")
-    epochs = run.started.config.train.epochs
+    epochs = run.planned
     now = min(epochs, int(run.step.epoch) + 1)
     return Work(f"{text}, epoch {now} of {epochs}", run.step.epoch / epochs)
 

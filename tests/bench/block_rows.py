@@ -54,12 +54,12 @@ def of_the_limit(lab: Lab) -> Result:
 
 
 def live_views(lab: Lab) -> Result:
-    """Fine-tuning ResNet-18 while somebody watches a layer, against nobody watching."""
+    """Fine-tuning ResNet-18 while somebody watches all that can be watched at once, against nobody watching."""
     ours, watched, control = lab.blocks(lab.task("finetune").but(watch=True))
     found = _faster(watched, ours)
     return Result(
         row="live-views",
-        what="images a second while a layer is watched, of those without",
+        what="images a second while all live views are watched at once, of those without",
         found=found,
         target=WATCHED,
         reached=WATCHED.reached(found.value),

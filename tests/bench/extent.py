@@ -20,6 +20,7 @@ class Extent:
         batch: Images in a step.
         image_size: Side of the network's input in pixels.
         growth: Images of the smaller of two folders; the larger one has eight times as many.
+        view_seconds: How long each live view is looked at.
         modes: Whose peak memory is compared.
         seeds: How many divisions the accuracy is the median of.
         control: Whether equal sides are compared too (A/A).
@@ -36,6 +37,7 @@ class Extent:
     batch: int = 32
     image_size: int = 224
     growth: int = 256
+    view_seconds: float = 10.0
     modes: tuple[Mode, ...] = ("freeze", "finetune")
     seeds: int = 3
     control: bool = True
@@ -56,6 +58,7 @@ QUICK = Extent(
     batch=8,
     image_size=32,
     growth=32,
+    view_seconds=0.5,
     modes=("freeze",),
     seeds=1,
     control=False,

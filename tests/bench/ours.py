@@ -12,9 +12,10 @@ from tests.bench.task import Task
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program itself does before torch loads
 
 from cnnstudio.core.config import load_config
-from cnnstudio.core.control import Control, Watch
+from cnnstudio.core.control import Control
 from cnnstudio.core.events import EpochEnded, Event, RunEnded, RunStarted, StepEnded
 from cnnstudio.engine.trainer import train
+from tests.watches import everything
 
 _ENDLESS: Final = 10_000  # epochs; the parent process says when it is enough
 _USUAL: Final = 10  # epochs of a run, over which reading the images once is spread
@@ -49,7 +50,7 @@ class _Sink:
                 if isinstance(self._listener, Gate):
                     self._listener.overhead = (time.perf_counter() - self._began) / (_USUAL * self._images)
                 if self._task.watch:
-                    self._control.watch(Watch(layer=event.layers[len(event.layers) // 2]))
+                    self._control.watch(everything(event))
             case StepEnded():
                 steps = range(self._told, event.step)
                 self._told = event.step

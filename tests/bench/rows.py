@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from cnnstudio.core.errors import InputError, did_you_mean
 from tests.bench import block_rows, whole_rows
+from tests.bench.frames_row import gui_frames
 from tests.bench.growth_row import growth
 from tests.bench.lab import Lab
 from tests.bench.result import Result
@@ -38,6 +39,7 @@ ROWS: Final = (
     Row("finetune-resnet18", block_rows.finetune, "blocks"),
     Row("of-the-limit", block_rows.of_the_limit, "blocks"),
     Row("live-views", block_rows.live_views, "blocks"),
+    Row("gui-frames", gui_frames, "runs"),
     Row("finetune-recipe", block_rows.finetune_recipe, "blocks"),
     Row("finetune-fastai", block_rows.finetune_fastai, "blocks"),
     Row("finetune-timm", block_rows.finetune_timm, "blocks"),

@@ -23,7 +23,7 @@ class Task:
         image_size: Side of the network's input in pixels.
         epochs: How many.
         warm_up: Steps that are not measured, at the start.
-        watch: Whether the feature maps of a layer in the middle are watched.
+        watch: Whether all live views are watched at once.
         by_blocks: Whether the process waits between blocks for its turn.
     """
 

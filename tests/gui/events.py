@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cnnstudio.core.config import Config
-from cnnstudio.core.events import EndReason, EpochEnded, LayerPulse, Pulse, RunEnded, RunStarted, StepEnded
+from cnnstudio.core.events import Changed, EndReason, EpochEnded, LayerPulse, Pulse, RunEnded, RunStarted, StepEnded
 from cnnstudio.core.pictures import FeatureMaps
+from tests.pictures import feature_maps
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
@@ -65,6 +66,11 @@ def pulse(at: float, *layers: LayerPulse) -> Pulse:
     return Pulse(step=round(10 * at), epoch=at, layers=layers or (*usual, head))
 
 
+def changed(at: float, key: str, old: float, new: float, label: str, *, text: str = "") -> Changed:
+    """Return what is told when a run takes a change after `at` epochs of ten steps each."""
+    return Changed(step=round(10 * at), epoch=at, key=key, old=old, new=new, label=label, text=text or label)
+
+
 def ended(
     reason: EndReason = "finished",
     *,
@@ -82,7 +88,7 @@ def maps(
     """Return feature maps, and an answer that gives `second` to the second of two classes."""
     tiles = np.random.default_rng(channels).integers(0, 256, (channels, 8, 8), dtype=np.uint8)
     answer = np.array([1 - second, second], dtype=np.float32)
-    return FeatureMaps(layer, (channels, 8, 8), tiles, image, answer, step=10)
+    return feature_maps(layer, tiles, image=image, probabilities=answer, step=10)
 
 
 def summary(stages: Mapping[str, Sequence[str]] = STAGES) -> "Summary":
@@ -90,7 +96,18 @@ def summary(stages: Mapping[str, Sequence[str]] = STAGES) -> "Summary":
     from cnnstudio.models.summary import LayerRow, StageRow, Summary
 
     rows = tuple(
-        LayerRow(layer, "Conv2d", "3×3, same", stage, (8, 16, 16), 72, 1000, 3, frozen=False, note="")
+        LayerRow(
+            layer,
+            "Conv2d",
+            "3×3, same",
+            stage,
+            (2,) if stage == "head" else (8, 16, 16),
+            72,
+            1000,
+            3,
+            frozen=False,
+            note="",
+        )
         for stage, layers in {**stages, "head": ("classifier",)}.items()
         for layer in layers
     )

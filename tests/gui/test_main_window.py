@@ -203,6 +203,31 @@ def test_space_is_left_to_whoever_types(ready: MainWindow) -> None:
     assert status(ready.session) == "pausing"
 
 
+def test_the_full_stop_takes_a_stage_and_shows_it(qtbot: QtBot, ready: MainWindow) -> None:
+    QTest.keyClick(ready, Qt.Key.Key_Period)
+    assert status(ready.session) == "none"
+    press(ready, "run.start")
+    qtbot.waitUntil(lambda: ready.session.state.run.step is not None, timeout=WAIT)
+    ready.show_page("model")
+    QTest.keyClick(ready, Qt.Key.Key_Period)
+    assert status(ready.session) == "pausing"
+    assert ready.session._runs.host.control.stepping
+    assert child(ready, QWidget, "train_page").isVisible()
+    assert child(ready, QWidget, "train.step_card").isVisible()
+    ready.session.resume()
+    QTest.keyClick(ready, Qt.Key.Key_Space)  # the focus has stayed where it was
+    assert status(ready.session) == "pausing"
+
+
+def test_a_full_stop_is_left_to_whoever_types(ready: MainWindow) -> None:
+    press(ready, "run.start")
+    rate = next(spin for spin in ready.findChildren(QAbstractSpinBox) if spin.isVisible())
+    rate.setFocus()
+    QTest.keyClick(rate, Qt.Key.Key_Period)
+    assert status(ready.session) == "running"
+    assert not ready.session._runs.host.control.stepping
+
+
 def test_the_buttons_pause_resume_and_stop(qtbot: QtBot, ready: MainWindow) -> None:
     press(ready, "run.start")
     press(ready, "run.start")

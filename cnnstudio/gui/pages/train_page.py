@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from cnnstudio.gui.panels.change_panel import ChangePanel
 from cnnstudio.gui.panels.curves_panel import CurvesPanel
 from cnnstudio.gui.panels.live_views import LiveViews
 from cnnstudio.gui.panels.network_panel import NetworkPanel
@@ -25,6 +26,7 @@ class TrainPage(QWidget):
         self._curves = CurvesPanel(session, theme)
         self._live = LiveViews(session, theme)
         self._network = NetworkPanel(session, theme)
+        self._change = ChangePanel(session)
         self._lay_out(PreflightPanel(session, theme), RunFigures(session), TrainingSettings(session, theme))
         self._network.layer_chosen.connect(self._live.choose_layer)
         self._live.layer_chosen.connect(self._network.select_layer)
@@ -45,6 +47,7 @@ class TrainPage(QWidget):
         stack = QVBoxLayout(column)
         stack.setContentsMargins(0, 0, 0, 0)
         stack.setSpacing(8)
+        stack.addWidget(self._change)
         stack.addWidget(settings)
         stack.addWidget(self._network, 1)
         scroll = QScrollArea()

@@ -9,13 +9,15 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QStackedWidget
 
+from cnnstudio.core.changes import EPOCHS, PAUSED
 from cnnstudio.core.errors import InputError
-from cnnstudio.core.events import EpochEnded, Event, StepEnded
+from cnnstudio.core.events import Changed, EpochEnded, Event, RunStarted, StepEnded
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.curve_export import FORMATS, save_curves
+from cnnstudio.gui.widgets.curve_marks import CurveMark
 from cnnstudio.gui.widgets.curve_plot import CurvePlot
 from cnnstudio.gui.widgets.loss_plot import LossPlot
 from cnnstudio.gui.widgets.pill_row import PillRow
@@ -54,6 +56,9 @@ class CurvesPanel(Card):
         session.run_began.connect(self._begin)
         session.streamed.connect(self._take)
         session.changed.connect(self._offer_runs)
+        session.changed.connect(self._mark_moment)
+        for plot in self._plots.values():
+            plot.moment.chosen.connect(session.history.choose_near)
         theme.changed.connect(self._recolour)
         self._recolour(theme.tokens)
         self._offer_runs(session.state)
@@ -145,12 +150,24 @@ class CurvesPanel(Card):
             plot.set_epochs(self._session.state.config.train.epochs)
 
     @Slot(object)
+    def _mark_moment(self, state: SessionState) -> None:
+        for plot in self._plots.values():
+            if plot.moment.epoch != state.history.chosen:
+                plot.mark_moment(state.history.chosen)
+
+    @Slot(object)
     def _take(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if isinstance(event, RunStarted):
+                for plot in self._plots.values():
+                    plot.set_epochs(event.config.train.epochs)  # an earlier run may have other settings than the next
         steps = [event for event in events if isinstance(event, StepEnded)]
         if steps:
             self._add_steps(steps)
         for event in events:
-            if isinstance(event, EpochEnded):
+            if isinstance(event, Changed):
+                self._mark(event)
+            elif isinstance(event, EpochEnded):
                 self.loss.add_epoch(
                     event.epoch,
                     train_loss=event.train_loss,
@@ -161,6 +178,13 @@ class CurvesPanel(Card):
                 )
         if self.isVisible():
             self._refresh()
+
+    def _mark(self, event: Changed) -> None:
+        for plot in self._plots.values():
+            if event.key == EPOCHS:
+                plot.lengthen(int(event.new))
+            if event.key != PAUSED or event.new:  # it goes on where it was paused
+                plot.mark_change(CurveMark(event.epoch, event.key, event.new, event.label))
 
     def _add_steps(self, steps: Sequence[StepEnded]) -> None:
         epochs = [step.epoch for step in steps]

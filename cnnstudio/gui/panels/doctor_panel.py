@@ -1,4 +1,7 @@
-"""What the training doctor finds in the run: the evidence, a sentence, and a button that mends it in the next run."""
+"""What the training doctor finds in the run: the evidence, a sentence, and buttons that mend it in the next run.
+
+What a run can take while it goes on, such as another learning rate, can also be changed in this one.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -6,6 +9,7 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from cnnstudio.core.changes import LIVE
 from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
@@ -42,6 +46,7 @@ class DoctorPanel(LiveCard):
         self._session = session
         self._theme = theme
         self._config = self._begun = session.state.config
+        self._present: Config | None = None  # of the run that can take changes
         self._record = Record()
         self.findings: tuple[Diagnosis, ...] = ()
         self._rows: list[_Row] = []
@@ -99,6 +104,7 @@ class DoctorPanel(LiveCard):
         while len(self._rows) < len(self.findings):
             row = _Row(f"train.doctor.{len(self._rows)}", self)
             row.remedy_chosen.connect(self._mend)
+            row.change_chosen.connect(self._change)
             row.evidence_chosen.connect(self.evidence_chosen)
             self._rows.append(row)
             self._list.addWidget(row)
@@ -107,17 +113,20 @@ class DoctorPanel(LiveCard):
             if number < len(self.findings):
                 finding = self.findings[number]
                 remedies = tuple(each for each in finding.remedies if not _is_set(each, self._begun))
-                row.set_finding(replace(finding, remedies=remedies), self._session.state.config, self._theme.tokens)
+                row.set_finding(replace(finding, remedies=remedies), self._theme.tokens)
+                row.offer(self._session.state.config, self._present)
         self._nothing.setText(_WELL if self._record.steps else _WAITING)
         self._nothing.setVisible(not self.findings)
         self._scroll.setVisible(bool(self.findings))
 
     @Slot(object)
     def _offer(self, state: SessionState) -> None:
-        if state.config != self._config:  # a run changes the state many times a second
-            self._config = state.config
+        run = state.run
+        present = run.config if run.ours and run.status != "stopping" else None
+        if (state.config, present) != (self._config, self._present):  # a run changes the state many times a second
+            self._config, self._present = state.config, present
             for row in self._rows[: len(self.findings)]:
-                row.offer(state.config)
+                row.offer(state.config, present)
 
     @Slot(object)
     def _mend(self, remedy: Remedy) -> None:
@@ -128,6 +137,12 @@ class DoctorPanel(LiveCard):
             return
         self._session.use_config(config)
         self._session.say("info", f"For the next run: {remedy.label[0].lower()}{remedy.label[1:]}.")
+
+    @Slot(object)
+    def _change(self, remedy: Remedy) -> None:
+        for key, value in remedy.changes:
+            assert isinstance(value, int | float)
+            self._session.change(key, value)
 
     @Slot(object)
     def _recolour(self, tokens: Tokens) -> None:
@@ -141,10 +156,12 @@ class _Row(QWidget):
     Signals:
         evidence_chosen: Curve, and part of it.
         remedy_chosen: The remedy whose button was pressed (`Remedy`).
+        change_chosen: The remedy that is to mend the run that goes on (`Remedy`).
     """
 
     evidence_chosen = Signal(str, float, float)
     remedy_chosen = Signal(object)
+    change_chosen = Signal(object)
 
     def __init__(self, object_name: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -159,11 +176,14 @@ class _Row(QWidget):
         self._show = self._button("show", "Show")
         self._show.clicked.connect(self._point)
         self._remedies = [self._button(f"remedy{number}", "") for number in range(4)]
+        self._now = self._button("now", "")
+        self._now.clicked.connect(lambda: self.change_chosen.emit(self._mends_now))
+        self._mends_now: Remedy | None = None
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for number, button in enumerate(self._remedies):
             button.clicked.connect(lambda _checked=False, number=number: self._choose(number))
-        for button in (self._show, *self._remedies):
+        for button in (self._show, self._now, *self._remedies):
             buttons.addWidget(button)
         buttons.addStretch()
         column = QVBoxLayout()
@@ -176,7 +196,7 @@ class _Row(QWidget):
         layout.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(column, 1)
 
-    def set_finding(self, finding: Diagnosis, config: Config, tokens: Tokens) -> None:
+    def set_finding(self, finding: Diagnosis, tokens: Tokens) -> None:
         """Show another finding."""
         self._finding = finding
         self._words.setText(finding.sentence)
@@ -184,11 +204,19 @@ class _Row(QWidget):
         where = f"epoch {evidence.begin:.1f} to {evidence.end:.1f}"
         self._show.setAccessibleDescription(f"{finding.sentence} Seen in {where}.")
         self._show.setToolTip(f"Show {where}")
-        self.offer(config)
         self.recolour(tokens)
 
-    def offer(self, config: Config) -> None:
-        """Offer what the settings of the next run do not have yet."""
+    def offer(self, config: Config, present: Config | None) -> None:
+        """Offer what is not so yet in the next run, and in the present one, where that takes changes."""
+        remedies = self._finding.remedies
+        now = [each for each in remedies if present and _is_live(each) and not _is_set(each, present)]
+        self._mends_now = now[0] if now else None
+        self._now.setVisible(bool(now))
+        if now:
+            self._now.setText(f"{now[0].label} now")
+            self._now.setAccessibleName(f"{now[0].label} in this run, now")
+            self._now.setToolTip("Changes this run, from its next step on")
+            self._now.setAccessibleDescription(self._finding.sentence)
         for number, button in enumerate(self._remedies):
             known = number < len(self._finding.remedies)
             button.setVisible(known)
@@ -218,6 +246,11 @@ class _Row(QWidget):
 
     def _choose(self, number: int) -> None:
         self.remedy_chosen.emit(self._finding.remedies[number])
+
+
+def _is_live(remedy: Remedy) -> bool:
+    """Whether a run can take it while it goes on."""
+    return all(key in LIVE and isinstance(value, int | float) for key, value in remedy.changes)
 
 
 def _is_set(remedy: Remedy, config: Config) -> bool:

@@ -8,15 +8,29 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from cnnstudio.core.events import Event
 from cnnstudio.core.pictures import Picture
+from cnnstudio.gui.history_work import is_looking
+from cnnstudio.gui.panels.batchnorm_panel import BatchNormPanel
 from cnnstudio.gui.panels.doctor_panel import DoctorPanel
+from cnnstudio.gui.panels.dropout_panel import DropoutPanel
 from cnnstudio.gui.panels.feature_maps import FeatureMapsPanel
+from cnnstudio.gui.panels.filters_panel import FiltersPanel
 from cnnstudio.gui.panels.gradients_panel import GradientsPanel
 from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.step_panel import StepPanel
+from cnnstudio.gui.panels.time_slider import TimeSlider
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.pill_row import PillRow
 
-_VIEWS: Final = {"maps": "Feature maps", "gradients": "Gradients", "doctor": "Doctor"}
+_VIEWS: Final = {
+    "maps": "Feature maps",
+    "filters": "Filters",
+    "dropout": "Dropout",
+    "batchnorm": "BatchNorm",
+    "gradients": "Gradients",
+    "step": "Step",
+    "doctor": "Doctor",
+}
 
 
 class LiveViews(QWidget):
@@ -37,7 +51,11 @@ class LiveViews(QWidget):
         self._pills = PillRow("train.views", "View", _VIEWS)
         self._cards: dict[str, LiveCard] = {
             "maps": FeatureMapsPanel(session, theme),
+            "filters": FiltersPanel(session, theme),
+            "dropout": DropoutPanel(session, theme),
+            "batchnorm": BatchNormPanel(session, theme),
             "gradients": GradientsPanel(session, theme),
+            "step": StepPanel(session, theme),
             "doctor": self._doctor,
         }
         self._current = self._cards["maps"]
@@ -49,11 +67,15 @@ class LiveViews(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self._pills)
+        layout.addWidget(TimeSlider(session, theme))
         layout.addWidget(self._stack, 1)
         self._pills.chosen.connect(self._present)
         self._doctor.counted.connect(self._badge)
         self._doctor.evidence_chosen.connect(self._point)
         session.streamed.connect(self._take)
+        session.history.pictured.connect(self._take_past)
+        self._session = session
+        session.stepped.connect(self._show_step)
 
     def choose_layer(self, layer: str) -> None:
         """Show a layer in the view that is seen, if it has something of it to show."""
@@ -78,13 +100,24 @@ class LiveViews(QWidget):
 
     @Slot(object)
     def _take(self, events: list[Event]) -> None:
+        state = self._session.state
+        past = state.history.epoch is not None and is_looking(state.watch)
         for event in events:
-            if isinstance(event, Picture):
+            if isinstance(event, Picture) and not past:
                 self._current.take(event)
+
+    @Slot(object)
+    def _take_past(self, picture: Picture) -> None:
+        self._current.take(picture)
 
     @Slot(int)
     def _badge(self, findings: int) -> None:
         self._pills.set_text("doctor", f"Doctor · {findings}" if findings else _VIEWS["doctor"])
+
+    @Slot()
+    def _show_step(self) -> None:
+        self._pills.set_value("step")
+        self._present("step")
 
     @Slot(str, float, float)
     def _point(self, curve: str, begin: float, end: float) -> None:

@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QSignalBlocker, Slot
-from PySide6.QtWidgets import QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from cnnstudio.core.config import Config
 from cnnstudio.gui.companions import value
@@ -85,11 +85,14 @@ class TrainingSettings(Card):
         self._more.setObjectName("train.settings.more")
         self._more.setCheckable(True)
         self._more.setProperty("role", "text")
-        self._note = QLabel()
-        self._note.setObjectName("train.settings.note")
-        self._note.setProperty("role", "caption")
+        self._open = QPushButton()
+        self._open.setObjectName("train.settings.open")
+        self._open.setCheckable(True)
+        self._open.setProperty("role", "text")
+        self._running = False
         self._lay_out()
         self._connect(session)
+        self._open.toggled.connect(self._unfold)
         self._find.clicked.connect(lambda: self._find_rate(session, theme))
         session.changed.connect(self._show)
         self._show(session.state)
@@ -99,15 +102,19 @@ class TrainingSettings(Card):
         self._rows = {
             control.objectName(): Field(control.accessibleName(), control) for control in (*usual, *self._rare)
         }
+        self.add_to_header(self._open)
+        self._inside = QWidget()
+        rows = QVBoxLayout(self._inside)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(3)  # these rows, and the network below them, at 800 pixels
+        self.body.addWidget(self._inside)
         for control in (*usual, *self._rare):
             control.setToolTip(_TIPS[control.objectName()])
             if control is self._rare[0]:
-                self.body.addWidget(self._more)
-            self.body.addWidget(self._rows[control.objectName()])
+                rows.addWidget(self._more)
+            rows.addWidget(self._rows[control.objectName()])
         self._rows["train.lr"].add_before(self._find)
         self._rows["train.lr"].set_compact(28, spacing=6)
-        self.body.addWidget(self._note)
-        self.body.setSpacing(3)  # these rows, and the network below them, at 800 pixels
         self._more.toggled.connect(self._show_rare)
         self._show_rare(False)
 
@@ -125,6 +132,22 @@ class TrainingSettings(Card):
         finder = RateFinder(session, theme, self.window())
         finder.finished.connect(finder.deleteLater)
         finder.open()
+
+    def _follow(self, *, running: bool) -> None:
+        """Fold the card away while a run goes on, which these settings do not concern; it can be opened."""
+        if running != self._running:
+            self._running = running
+            self._open.setChecked(False)
+        self._unfold(self._open.isChecked())
+        self.set_title("Next run" if running else "Training")
+        self.set_subtitle("not for the present one" if running else "")
+
+    @Slot(bool)
+    def _unfold(self, wanted: bool) -> None:
+        self._open.setVisible(self._running)
+        self._open.setText("Hide" if wanted else "Show")
+        self._open.setAccessibleName(f"{self._open.text()} the settings of the next run")
+        self._inside.setVisible(wanted or not self._running)
 
     @Slot(bool)
     def _show_rare(self, shown: bool) -> None:
@@ -161,8 +184,7 @@ class TrainingSettings(Card):
         refusal = "Not while a run is under way." if state.run.active else state.start_refusal
         self._find.setEnabled(not refusal)
         self._find.setToolTip(refusal or _TIPS["train.lr.find"])
-        self._note.setText("Applies from the next run" if state.run.active else "")
-        self._note.setVisible(state.run.active)
+        self._follow(running=state.run.active)
 
 
 def _show_choice(field: ComboField, number: str) -> None:

@@ -25,7 +25,8 @@ def save_curves(path: Path, shown: CurvePlot, plots: Sequence[CurvePlot]) -> Non
     Args:
         path: The file; its ending decides what is written.
         shown: The plot whose picture is wanted.
-        plots: Those whose numbers are wanted, in a row for each point: curve, epoch, value.
+        plots: Those whose numbers are wanted, in a row for each point: curve, epoch, value. Rows
+            of what a run has changed, such as `changed train.lr`, follow.
 
     Raises:
         InputError: The ending is none of ours, or the file cannot be written.
@@ -55,6 +56,8 @@ def _table(plots: Sequence[CurvePlot]) -> bytes:
         for name, (epochs, values) in plot.points().items():
             rows = zip(epochs, values, strict=True)
             writer.writerows((name, f"{epoch:.6g}", f"{value:.6g}") for epoch, value in rows)
+    for mark in plots[0].marks if plots else ():
+        writer.writerow((f"changed {mark.key}", f"{mark.epoch:.6g}", f"{mark.value:.6g}"))
     return text.getvalue().encode()
 
 

@@ -15,6 +15,8 @@ from cnnstudio.gui.widgets.curve_bands import CurveBands
 from cnnstudio.gui.widgets.curve_cursor import CurveCursor
 from cnnstudio.gui.widgets.curve_data import Points, Smoother, loss_top
 from cnnstudio.gui.widgets.curve_legend import CurveLegend
+from cnnstudio.gui.widgets.curve_marks import CurveMark, CurveMarks
+from cnnstudio.gui.widgets.curve_moment import CurveMoment
 from cnnstudio.gui.widgets.curve_series import Series
 
 _SMOOTHING = 0.012
@@ -31,6 +33,7 @@ class CurvePlot(QWidget):
     Attributes:
         legend: The legend above the plot; put it into another layout to have it elsewhere.
         axes: The axes.
+        moment: The epoch that is looked at.
     """
 
     def __init__(self, series: Sequence[Series], hint: str, parent: QWidget | None = None) -> None:
@@ -48,12 +51,14 @@ class CurvePlot(QWidget):
         self.legend = CurveLegend(self)
         self.legend.curve_toggled.connect(self._show_curve)
         self._bands = CurveBands(self.axes)
+        self._marks = CurveMarks(self.axes)
         self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
         self.axes.add_line(self._best_line)
         self._part = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
         self._part.setZValue(-10)
         self.axes.add_line(self._part)
         self._cursor = CurveCursor(self.axes.view, self._describe)
+        self.moment = CurveMoment(self.axes)
         self._hint = QLabel(hint, self)
         self._lay_out()
         for each in series:
@@ -72,6 +77,7 @@ class CurvePlot(QWidget):
         self._best_line.hide()
         self.mark_part(None)
         self._bands.clear()
+        self._marks.clear()
         self._cursor.hide()
         self.set_epochs(self._total)
         self.refresh()
@@ -88,6 +94,11 @@ class CurvePlot(QWidget):
         self._smoothers = {name: Smoother(_SMOOTHING * self._total) for name in self._series}
         self.axes.set_epochs(self._total)
 
+    def lengthen(self, total: int) -> None:
+        """Let the x axis end elsewhere while the curves go on."""
+        self._total = max(1, total)
+        self.axes.set_epochs(self._total)
+
     def extend(self, name: str, epochs: Sequence[float], values: Sequence[float]) -> None:
         """Append points to a curve, each `(n,)`; positions are counted in epochs and ascend."""
         series = self._series[name]
@@ -101,9 +112,17 @@ class CurvePlot(QWidget):
         """Mark the epoch whose weights are kept."""
         self._best_epoch = epoch
 
+    def mark_moment(self, epoch: int | None) -> None:
+        """Draw a line at the epoch that is looked at; None takes it away."""
+        self.moment.mark(epoch, total=self._total)
+
     def mark_phase(self, title: str, begin: float) -> None:
         """Let a part of the run, such as the training of the head, begin at a position in epochs."""
         self._bands.begin(title, begin)
+
+    def mark_change(self, mark: CurveMark) -> None:
+        """Mark where the run has changed its course."""
+        self._marks.add(mark)
 
     def mark_part(self, part: tuple[float, float] | None) -> None:
         """Tint a part of the ground, from and to a position in epochs; None takes it away."""
@@ -187,6 +206,11 @@ class CurvePlot(QWidget):
         return self._bands.drawn
 
     @property
+    def marks(self) -> tuple[CurveMark, ...]:
+        """Where the run has changed its course."""
+        return self._marks.drawn
+
+    @property
     def best_epoch(self) -> int | None:
         """The epoch that the dashed line marks."""
         return round(self._best_line.value()) if self._best_line.isVisible() else None
@@ -219,6 +243,7 @@ class CurvePlot(QWidget):
             self.legend.entries[series.name].set_look(pen, marker=bool(series.marker), tokens=tokens)
         self.axes.set_tokens(tokens)
         self._bands.set_tokens(tokens)
+        self._marks.set_tokens(tokens)
         tint = QColor(tokens.warn)
         tint.setAlphaF(_TINT)
         self._part.setBrush(tint)
@@ -226,6 +251,7 @@ class CurvePlot(QWidget):
         self._best_line.label.setColor(tokens.muted)
         self._best_line.label.setFont(self.axes.small_font)
         self._cursor.set_tokens(tokens)
+        self.moment.set_tokens(tokens)
         self._hint.setStyleSheet(f"color: {tokens.muted}")
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

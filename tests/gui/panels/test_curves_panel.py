@@ -17,7 +17,7 @@ from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.runtime.runs import PastRun
 from tests.e2e.gestures import child, press
-from tests.gui.events import epoch, started, step
+from tests.gui.events import changed, epoch, started, step
 from tests.gui.sessions import begin, feed, notice
 
 
@@ -143,3 +143,26 @@ def test_numbers_are_saved_where_the_dialog_says(
 
 def test_pills_are_reached_by_name(panel: CurvesPanel) -> None:
     assert child(panel, PillRow, "train.curves.view").options() == ("loss", "lr", "gradient_norm", "images_per_second")
+
+
+def test_changes_are_marked_on_all_plots_and_saved(panel: CurvesPanel, session: Session, tmp_path: Path) -> None:
+    steps = [step(number / 10) for number in range(1, 21)]
+    lr = changed(0.5, "train.lr", 0.003, 0.0015, "lr × 0.5")
+    pause, on = changed(1.0, "run.paused", 0, 1, "paused"), changed(1.0, "run.paused", 1, 0, "goes on")
+    longer = changed(1.5, "train.epochs", 4, 6, "6 epochs")
+    feed(session, *steps, lr, pause, on, longer, lr)
+    labels = [(mark.epoch, mark.label) for mark in panel.loss.marks]
+    assert labels == [(0.5, "lr × 0.5"), (1.0, "paused"), (1.5, "6 epochs")]
+    assert all(plot.marks == panel.loss.marks for plot in panel.traces.values())
+    assert panel.loss.axes.epoch_range == pytest.approx((0, 6))
+    panel.save(tmp_path / "curves.csv")
+    rows = list(csv.reader((tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows[-3:] == [
+        ["changed train.lr", "0.5", "0.0015"],
+        ["changed run.paused", "1", "1"],
+        ["changed train.epochs", "1.5", "6"],
+    ]
+    panel.save(tmp_path / "curves.svg")
+    assert "lr × 0.5" in (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    begin(session)
+    assert not panel.loss.marks

@@ -11,7 +11,7 @@ from cnnstudio.gui.theme import Theme
 from cnnstudio.runtime.diagnosis import Diagnosis, Record
 from cnnstudio.runtime.training_doctor import diagnose
 from tests.e2e.gestures import child, press
-from tests.gui.events import epoch, started, step
+from tests.gui.events import changed, epoch, started, step
 from tests.gui.sessions import begin, feed, notice
 
 
@@ -118,3 +118,21 @@ def test_the_window_does_not_wait_for_a_judgement(
     assert len(judges) == 1
     assert judges[0].startswith("cnnstudio-task")
     assert said(panel) == ["tiny_batches"]
+
+
+def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Session) -> None:
+    begin(session)
+    session._runs.host._timer.start(10**6)  # as if it trained
+    opening = started(epochs=20)
+    opening = opening.model_copy(update={"config": opening.config.replace("train.lr", 0.5)})
+    steps = [step(number / 10, loss=3.0, lr=0.5) for number in range(1, 16)]
+    feed(session, opening, *steps, epoch(1))
+    assert [each.kind for each in panel.findings] == ["lr_high"]
+    button = child(panel, QPushButton, "train.doctor.0.now")
+    assert (button.isVisible(), button.text()) == (True, "Learn at 0.05 now")
+    press(panel, "train.doctor.0.now")
+    assert [(each.key, each.value) for each in session._runs.host.control.take_changes()] == [("train.lr", 0.05)]
+    assert session.state.config.train.lr == "auto"  # the next run's
+    feed(session, changed(1.5, "train.lr", 0.5, 0.05, "lr × 0.1"))
+    assert not button.isVisible()
+    session._runs.host._timer.stop()

@@ -3,7 +3,7 @@ from operator import attrgetter
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QPushButton, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -190,14 +190,29 @@ def test_a_refused_value_leaves_the_controls(panel: TrainingSettings, session: S
     assert shown(panel) == DEFAULTS
 
 
-def test_during_a_run_it_says_what_the_settings_are_for(panel: TrainingSettings, session: Session) -> None:
-    note = child(panel, QLabel, "train.settings.note")
-    assert not note.isVisible()
+def test_during_a_run_the_settings_of_the_next_one_are_folded_away(panel: TrainingSettings, session: Session) -> None:
+    panel.show()
+    fold, epochs = child(panel, QPushButton, "train.settings.open"), child(panel, QWidget, "train.epochs")
+    assert (panel.title(), panel.subtitle()) == ("Training", "")
+    assert epochs.isVisible()
+    assert not fold.isVisible()
+
     begin(session)
-    assert (note.text(), note.isVisible()) == ("Applies from the next run", True)
+    assert (panel.title(), panel.subtitle()) == ("Next run", "not for the present one")
+    assert not epochs.isVisible()
+    QTest.mouseClick(fold, Qt.MouseButton.LeftButton)
+    assert epochs.isVisible()
+    assert fold.text() == "Hide"
+    session.set_value("train.epochs", 7)
+    assert epochs.isVisible()
+
     feed(session, started(), ended())
     finish(session)
-    assert not note.isVisible()
+    assert (panel.title(), panel.subtitle()) == ("Training", "")
+    assert epochs.isVisible()
+    assert not fold.isVisible()
+    begin(session)
+    assert not epochs.isVisible()
 
 
 def test_every_control_has_a_name_and_a_tip(panel: TrainingSettings) -> None:
