@@ -119,7 +119,7 @@ def _predict(options: argparse.Namespace) -> int:
     def report(event: Phase | Warned) -> None:
         print(f"cnnstudio: {event.text}", file=sys.stderr)
 
-    model = load_model(options.run_folder, device=options.device)
+    model = load_model(options.run_folder, device=options.device, epoch=options.epoch)
     code = DONE
     for answer in model.predict_all(options.images, Telling(report, lambda: None)):
         if isinstance(answer, SetAside):
@@ -299,6 +299,9 @@ def _parser() -> argparse.ArgumentParser:
     made["predict"].add_argument("images", type=Path, nargs="+", metavar="IMAGE")
     made["predict"].add_argument("--top", type=_positive, default=3, help="how many classes to name (default: 3)")
     made["predict"].add_argument("--device", default="auto")
+    made["predict"].add_argument(
+        "--epoch", type=_natural, help="whose weights, 0 for those before the first step (default: the best)"
+    )
     made["sample"].add_argument("name", metavar="NAME")
     made["sample"].add_argument("folder", type=Path, metavar="DIR")
     return parser
@@ -308,6 +311,14 @@ def _positive(text: str) -> int:
     """Read a number from 1 on; argparse names the argument that is none."""
     number = int(text)
     if number < 1:
+        raise ValueError
+    return number
+
+
+def _natural(text: str) -> int:
+    """Read a number from 0 on; argparse names the argument that is none."""
+    number = int(text)
+    if number < 0:
         raise ValueError
     return number
 

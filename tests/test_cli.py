@@ -167,6 +167,26 @@ def test_predict_names_the_top_classes(trained: Path, tmp_path: Path, capsys: py
         assert sum(each["probability"] for each in answer["top"]) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_predict_asks_the_weights_of_an_epoch(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from cnnstudio.engine.evaluate import load_model
+
+    image = next(tmp_path.rglob("*.png"))
+    shares = []
+    for epoch in (0, None):
+        extra = [] if epoch is None else ["--epoch", str(epoch)]
+        assert cli.main(["predict", str(trained), str(image), "--json", "--top", "1", *extra]) == 0
+        (top,) = json.loads(capsys.readouterr().out)["top"]
+        expected = load_model(trained, device="cpu", epoch=epoch).predict(image).top(1)[0]
+        assert (top["class"], top["probability"]) == (expected[0], pytest.approx(expected[1], abs=1e-4))
+        shares.append(top["probability"])
+    assert shares[0] != shares[1]
+    assert cli.main(["predict", str(trained), str(image), "--epoch", "99"]) == 2
+    assert "the weights of epoch 99 are not kept" in capsys.readouterr().err
+    assert cli.main(["predict", str(trained), str(image), "--epoch", "-1"]) == 2
+
+
 def test_predict_goes_on_after_a_bad_image_and_says_so(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -156,8 +156,8 @@ def weights_report(config: Config, classes: int) -> WeightsReport:
     )
 
 
-def predict(run: Path, image: Path) -> Answer:
-    """Ask the best weights of a run about an image.
+def predict(run: Path, image: Path, epoch: int | None = None) -> Answer:
+    """Ask the best weights of a run about an image, or those of one of its epochs.
 
     Raises:
         InputError: The run or the image cannot be used.
@@ -166,7 +166,7 @@ def predict(run: Path, image: Path) -> Answer:
 
     try:
         pixels = read_thumbnail(image, min(_LARGEST, max(image_size(image))))
-        model = load_model(run, device="cpu")
+        model = load_model(run, device="cpu", epoch=epoch)
         return Answer(run, model.predict(image), pixels, model.heat_maps(image))
     except UnreadableImageError as error:
         raise InputError(f"the image cannot be read: {error}", where=image, remedy="choose another one") from None

@@ -5,6 +5,19 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class AskedEpoch:
+    """An epoch whose weights are asked in place of the best ones.
+
+    Attributes:
+        epoch: Counted from 1; 0 stands for the weights before the first step.
+        val_accuracy: Of these weights, from 0 to 1; None where it is not known.
+    """
+
+    epoch: int
+    val_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryView:
     """Where in the time of a run the window stands.
 
@@ -28,3 +41,12 @@ class HistoryView:
         if self.chosen is not None or self.live or not self.epochs:
             return self.chosen
         return self.epochs[-1]
+
+    def nearest(self, at: float) -> int | None:
+        """Return the kept epoch that is nearest to a position in epochs; None where nothing is kept."""
+        return min(self.epochs, key=lambda epoch: abs(epoch - at), default=None)
+
+
+def epoch_words(epoch: int) -> str:
+    """Return what an epoch is called within a sentence."""
+    return f"epoch {epoch}" if epoch else "epoch 0, before the first step"

@@ -14,10 +14,11 @@ from cnnstudio.core.events import Event, Scalar, Warned
 from cnnstudio.data.survey import Survey
 from cnnstudio.gui import background
 from cnnstudio.gui.folder_work import FolderWork
-from cnnstudio.gui.history_view import HistoryView
+from cnnstudio.gui.history_view import AskedEpoch, HistoryView, epoch_words
 from cnnstudio.gui.history_work import HistoryWork, looking_away
 from cnnstudio.gui.layer_words import Before
 from cnnstudio.gui.lent_settings import LentSettings
+from cnnstudio.gui.moment_work import MomentWork
 from cnnstudio.gui.rate_work import RateWork
 from cnnstudio.gui.run_work import RunWork
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
@@ -49,6 +50,7 @@ class Session(QObject):
         weights: Looks after the pretrained weights.
         rates: Tries learning rates.
         history: The time machine: shows the run as it was after any of its epochs.
+        moments: Looks up the batch of a step, and saves the weights of an epoch.
 
     Signals:
         changed: The new state (`SessionState`).
@@ -93,6 +95,8 @@ class Session(QObject):
         self.history = HistoryWork(self._tasks, self)
         self.history.changed.connect(self._take_history)
         self.history.said.connect(self.say)
+        self.moments = MomentWork(self._tasks, self)
+        self.moments.said.connect(self.say)
         self._folders = FolderWork(self._tasks, self)
         self._folders.working.connect(self._surveying)
         self._folders.opened.connect(self._folder_is_open)
@@ -266,7 +270,8 @@ class Session(QObject):
         recent = self.state.recent
         known = any(other.path == folder for other in recent)
         asked = folder if run.best_epoch or not run.written else self.state.model_folder
-        self._set(model_folder=asked, recent=recent if known else (run, *recent), notice=None)
+        epoch = None if asked == folder else self.state.model_epoch
+        self._set(model_folder=asked, model_epoch=epoch, recent=recent if known else (run, *recent), notice=None)
         if run.written and not self._runs.host.active:
             self._follow(run)
         elif not self._runs.active:
@@ -294,14 +299,26 @@ class Session(QObject):
 
         self._tasks.submit("recall", lambda _job: read_story(folder), show, self._failed)
 
+    def use_epoch(self, epoch: int | None) -> None:
+        """Let the Test page ask the weights of an epoch of the run that is shown; None brings the best ones back."""
+        run = self.state.history.run
+        if epoch is None:
+            self._set(model_epoch=None)
+        elif run is not None:
+            accuracy = next((each.val_accuracy for each in self.state.run.epochs if each.epoch == epoch), None)
+            self._set(model_folder=run, model_epoch=AskedEpoch(epoch, accuracy))
+            self.say("info", f"The Test page asks the weights of {epoch_words(epoch)} of {run.name} now.")
+
     def predict(self, image: Path) -> None:
         """Ask the model of the Test page about an image."""
         folder = self.state.model_folder
         if folder is None:
             self.not_predicted.emit("There is no trained model yet: train one, or open an earlier run.")
             return
+        asked = self.state.model_epoch
+        epoch = asked.epoch if asked else None
         self._tasks.submit(
-            "predict", lambda _job: background.predict(folder, image), self.predicted.emit, self._not_predicted
+            "predict", lambda _job: background.predict(folder, image, epoch), self.predicted.emit, self._not_predicted
         )
 
     # Model
@@ -404,7 +421,11 @@ class Session(QObject):
         folder = self.state.model_folder
         if run.started is not None and run.has_model and not self.state.run.has_model:
             folder = Path(run.started.run)  # once: after that the user may choose an earlier run
-        self._set(run=run, model_folder=folder)
+        self._set(
+            run=run,
+            model_folder=folder,
+            model_epoch=self.state.model_epoch if folder == self.state.model_folder else None,
+        )
         self.weights.run_says(run.work.text if run.work else "")
         self.streamed.emit(events)
         for warned in news:

@@ -12,7 +12,7 @@ from cnnstudio.core.events import Changed, EpochEnded, Event, Phase, Pulse, RunE
 from cnnstudio.core.findings import Finding
 from cnnstudio.core.pictures import Picture
 from cnnstudio.data.survey import Survey
-from cnnstudio.gui.history_view import HistoryView
+from cnnstudio.gui.history_view import AskedEpoch, HistoryView
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.runtime.runs import PastRun
 
@@ -170,6 +170,7 @@ class SessionState:
         watch: Which layer and image are watched.
         recent: Earlier runs, the newest first.
         model_folder: The run whose model the Test page asks.
+        model_epoch: Its epoch whose weights are asked; None for the best ones.
         notice: The latest message.
     """
 
@@ -190,6 +191,7 @@ class SessionState:
     watch: Watch = field(default_factory=Watch)
     recent: tuple[PastRun, ...] = ()
     model_folder: Path | None = None
+    model_epoch: AskedEpoch | None = None
     notice: Notice | None = None
 
     @property

@@ -14,7 +14,6 @@ from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event, StepEnded
 from cnnstudio.data.images import Pixels
-from cnnstudio.engine.batches import batches_of_epoch, shuffled
 from cnnstudio.engine.feed import PixelFeed
 from cnnstudio.engine.past_batch import PastBatch, read_batch
 from cnnstudio.engine.trainer import train
@@ -59,17 +58,6 @@ def same(batch: PastBatch, taken: tuple[list[Path], list[Pixels]]) -> bool:
         image.pixels is not None and np.array_equal(image.pixels, seen)
         for image, seen in zip(batch.images, pixels, strict=True)
     )
-
-
-def test_the_order_of_an_epoch_is_decided_by_seed_and_epoch() -> None:
-    images = torch.arange(100, 117)
-    config = Config().replace("data.batch_size", 8).replace("train.seed", 3)
-    batches = batches_of_epoch(images, config, epoch=2)
-    assert [len(batch) for batch in batches] == [8, 8]  # the last one would be alone
-    assert torch.equal(torch.cat(batches), shuffled(images, seed=3, epoch=2)[:16])
-    assert sorted(shuffled(images, seed=3, epoch=2).tolist()) == images.tolist()
-    assert not torch.equal(shuffled(images, seed=3, epoch=2), shuffled(images, seed=3, epoch=3))
-    assert not torch.equal(shuffled(images, seed=3, epoch=2), shuffled(images, seed=4, epoch=2))
 
 
 def test_every_batch_is_the_one_that_was_learnt_from_also_after_an_interruption(

@@ -221,6 +221,7 @@ def test_the_full_stop_takes_a_stage_and_shows_it(qtbot: QtBot, ready: MainWindo
 
 def test_a_full_stop_is_left_to_whoever_types(ready: MainWindow) -> None:
     press(ready, "run.start")
+    press(ready, "train.settings.open")
     rate = next(spin for spin in ready.findChildren(QAbstractSpinBox) if spin.isVisible())
     rate.setFocus()
     QTest.keyClick(rate, Qt.Key.Key_Period)

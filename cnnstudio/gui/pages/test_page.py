@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLay
 from cnnstudio.core.events import EpochEnded
 from cnnstudio.data.images import SUFFIXES
 from cnnstudio.gui.background import Answer
+from cnnstudio.gui.history_view import AskedEpoch
 from cnnstudio.gui.panels.answer_card import AnswerCard
 from cnnstudio.gui.panels.heat_map_card import HeatMapCard
 from cnnstudio.gui.panels.model_chooser import ModelChooser
@@ -38,7 +39,7 @@ class TestPage(DropPage):
         super().__init__("test_page", parent)
         self._session = session
         self._image: Path | None = None
-        self._asked: tuple[Path | None, EpochEnded | None] = (None, None)
+        self._asked: tuple[Path | None, EpochEnded | AskedEpoch | None] = (None, None)
         self._none = NoModel(theme)
         self._large = DropArea("test.drop", "Drop an image here", _HINT, theme, mode="image")
         self._small = DropArea("test.drop_other", "Drop another image", _HINT, theme, mode="image", compact=True)
@@ -151,8 +152,10 @@ class TestPage(DropPage):
         layout.addWidget(self._stack)
 
 
-def _version(state: SessionState) -> tuple[Path | None, EpochEnded | None]:
-    """Return which weights would answer now: the run and, while it goes on, its best epoch."""
+def _version(state: SessionState) -> tuple[Path | None, EpochEnded | AskedEpoch | None]:
+    """Return which weights would answer now: the run and the epoch that was chosen, or its best one as it goes on."""
+    if state.model_epoch is not None:
+        return state.model_folder, state.model_epoch
     started = state.run.started
     learning = started is not None and Path(started.run) == state.model_folder
     return state.model_folder, state.run.best if learning else None

@@ -5,13 +5,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtCore import QPoint, Slot
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QFileDialog, QMenu, QPushButton, QStackedWidget
 
 from cnnstudio.core.changes import EPOCHS, PAUSED
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Changed, EpochEnded, Event, RunStarted, StepEnded
+from cnnstudio.gui.panels.batch_window import BatchWindow
+from cnnstudio.gui.panels.curve_menu import CurveMenu
+from cnnstudio.gui.panels.step_points import StepPoints
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -50,6 +53,8 @@ class CurvesPanel(Card):
         self._log = QPushButton("Log")
         self._more = QPushButton("More")
         self._compare = QMenu("Behind", self)
+        self._points = StepPoints()
+        self._batch = BatchWindow(session, theme, self._points, self)
         self._lay_out()
         self._views.chosen.connect(self._present)
         self._log.toggled.connect(self._set_log)
@@ -59,6 +64,7 @@ class CurvesPanel(Card):
         session.changed.connect(self._mark_moment)
         for plot in self._plots.values():
             plot.moment.chosen.connect(session.history.choose_near)
+            plot.pick.asked.connect(self._offer_menu)
         theme.changed.connect(self._recolour)
         self._recolour(theme.tokens)
         self._offer_runs(session.state)
@@ -109,13 +115,15 @@ class CurvesPanel(Card):
         self._compare.setObjectName("train.curves.compare")
         self._compare.setToolTip("Draw the curves of an earlier run behind these")
         menu = QMenu(self)
-        menu.setObjectName("train.curves.menu")
+        menu.setObjectName("train.curves.more.menu")
         menu.addMenu(self._compare)
         menu.addSeparator()
+        self._saving: list[QAction] = []
         for ending, words in FORMATS.items():
             action = menu.addAction(f"Save as {words.partition(' ')[0]} …")
             action.setObjectName(f"train.curves.save.{ending}")
             action.triggered.connect(lambda _checked=False, ending=ending: self._ask(ending))
+            self._saving.append(action)
         self._more.setObjectName("train.curves.more")
         self._more.setToolTip("Curves of an earlier run behind these; save numbers or picture")
         self._more.setMenu(menu)
@@ -143,8 +151,19 @@ class CurvesPanel(Card):
         for plot in self._plots.values():
             plot.set_tokens(tokens)  # type: ignore[arg-type]
 
+    @Slot(float, QPoint)
+    def _offer_menu(self, at: float, place: QPoint) -> None:
+        point = self._points.nearest(at)
+        CurveMenu(self._session, at, point, self._show_batch, self._saving, self).popup(place)
+
+    def _show_batch(self, step: int) -> None:
+        run = self._session.state.history.run
+        if run is not None:
+            self._batch.look(run, step)
+
     @Slot()
     def _begin(self) -> None:
+        self._points.clear()
         for plot in self._plots.values():
             plot.clear()
             plot.set_epochs(self._session.state.config.train.epochs)
@@ -187,6 +206,7 @@ class CurvesPanel(Card):
                 plot.mark_change(CurveMark(event.epoch, event.key, event.new, event.label))
 
     def _add_steps(self, steps: Sequence[StepEnded]) -> None:
+        self._points.extend(steps)
         epochs = [step.epoch for step in steps]
         self.loss.add_steps(epochs, [step.loss for step in steps], [step.accuracy for step in steps])
         for head in steps[-1].aux_losses:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QLabel, QSizePolicy
+from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy
 
+from cnnstudio.gui.history_view import epoch_words
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.widgets.card import Card
@@ -27,9 +28,12 @@ class ModelChooser(Card):
         self._runs.setMinimumContentsLength(8)  # a long name must not widen the page
         self._facts = _words("test.model", "")
         self._classes = _words("test.classes", "muted")
-        for widget in (self._runs, self._facts, self._classes):
+        self._best = QPushButton()
+        self._best.setObjectName("test.model.best")
+        for widget in (self._runs, self._facts, self._best, self._classes):
             self.body.addWidget(widget)
         self._runs.chosen.connect(self._choose)
+        self._best.clicked.connect(lambda: session.use_epoch(None))
 
     def show_state(self, state: SessionState) -> None:
         """Show the runs and the one that is asked."""
@@ -45,6 +49,11 @@ class ModelChooser(Card):
         self._runs.setToolTip(str(folder))
         self._facts.setText(facts(state))
         self._facts.setToolTip("The share of validation images that it classifies right.")
+        asked, (_, best, _) = state.model_epoch, _known(state)
+        self.set_subtitle("" if asked is None or asked.epoch == best else f"{epoch_words(asked.epoch)}, not the best")
+        self._best.setText(f"Back to the best weights, epoch {best}")
+        self._best.setAccessibleName(self._best.text())
+        self._best.setVisible(asked is not None and best is not None)
         classes = _classes(state)
         self._classes.setText(_listed(classes))
         self._classes.setToolTip(", ".join(classes))
@@ -58,19 +67,25 @@ class ModelChooser(Card):
 
 def facts(state: SessionState) -> str:
     """Say what is known of the model: `ResNet-18 · best epoch 7 · 94.2 %`."""
-    folder, started = state.model_folder, state.run.started
-    if started is not None and Path(started.run) == folder:
-        arch, best = started.config.model.arch, state.run.best
-        epoch, accuracy = (best.epoch, best.val_accuracy) if best else (None, None)
-    else:
-        past = next((run for run in state.recent if run.path == folder), None)
-        if past is None:
-            return ""
-        arch, epoch, accuracy = past.config.model.arch, past.best_epoch, past.best_val_accuracy
-    parts = [arch_title(arch)]
-    if epoch is not None and accuracy is not None:
+    (arch, epoch, accuracy), asked, folder = _known(state), state.model_epoch, state.model_folder
+    parts = [arch_title(arch)] if arch else []
+    if asked is not None and folder is not None:
+        parts.append(f"{epoch_words(asked.epoch)} of {folder.name}")
+        if asked.val_accuracy is not None:
+            parts.append(f"validation accuracy {percent(asked.val_accuracy)}")
+    elif epoch is not None and accuracy is not None:
         parts += [f"best epoch {epoch}", percent(accuracy)]
     return " · ".join(parts)
+
+
+def _known(state: SessionState) -> tuple[str, int | None, float | None]:
+    """Return architecture, best epoch and its validation accuracy of the run that is asked, as far as known."""
+    folder, started = state.model_folder, state.run.started
+    if started is not None and Path(started.run) == folder:
+        best = state.run.best
+        return started.config.model.arch, best.epoch if best else None, best.val_accuracy if best else None
+    past = next((run for run in state.recent if run.path == folder), None)
+    return (past.config.model.arch, past.best_epoch, past.best_val_accuracy) if past else ("", None, None)
 
 
 def _runs(state: SessionState) -> tuple[Path, ...]:

@@ -17,6 +17,7 @@ from cnnstudio.gui.widgets.curve_data import Points, Smoother, loss_top
 from cnnstudio.gui.widgets.curve_legend import CurveLegend
 from cnnstudio.gui.widgets.curve_marks import CurveMark, CurveMarks
 from cnnstudio.gui.widgets.curve_moment import CurveMoment
+from cnnstudio.gui.widgets.curve_pick import CurvePick
 from cnnstudio.gui.widgets.curve_series import Series
 
 _SMOOTHING = 0.012
@@ -34,6 +35,7 @@ class CurvePlot(QWidget):
         legend: The legend above the plot; put it into another layout to have it elsewhere.
         axes: The axes.
         moment: The epoch that is looked at.
+        pick: Tells where a menu is asked for.
     """
 
     def __init__(self, series: Sequence[Series], hint: str, parent: QWidget | None = None) -> None:
@@ -59,6 +61,7 @@ class CurvePlot(QWidget):
         self.axes.add_line(self._part)
         self._cursor = CurveCursor(self.axes.view, self._describe)
         self.moment = CurveMoment(self.axes)
+        self.pick = CurvePick(self, self.axes, self._cursor)
         self._hint = QLabel(hint, self)
         self._lay_out()
         for each in series:

@@ -14,6 +14,7 @@ from cnnstudio.core.events import EpochEnded, RunStarted
 from cnnstudio.gui.background import Answer
 from cnnstudio.gui.pages.test_page import TestPage
 from cnnstudio.gui.session import Session
+from cnnstudio.gui.state import RunView
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.card import Card
@@ -185,8 +186,9 @@ def test_a_model_that_is_gone_leaves_the_choice(qtbot: QtBot, page: TestPage, se
 def test_a_better_epoch_answers_again(
     qtbot: QtBot, page: TestPage, session: Session, runs: Runs, red: Path, drop: Drop
 ) -> None:
+    qtbot.waitUntil(lambda: session.state.run.started is not None)  # the run that was opened is recalled
+    session._set(run=RunView(status="running"))
     feed(session, opening(runs[1]), epoch(1, 0.5))
-    session._set_run("running")
     assert session.state.model_folder == runs[1]
     assert part(page, ComboField, "test.run").currentText() == "colours-compact-2 · still learning"
     assert text(page, "test.model") == "Compact CNN · best epoch 1 · 50.0 %"
