@@ -202,19 +202,16 @@ class _Frozen:
     @contextlib.contextmanager
     def _store(self, shape: tuple[int, ...], count: int) -> Iterator[RowStore | None]:
         """Give the store of these features; None where they are too large, or the disk does not let us keep any."""
-        if 2 * math.prod(shape) * count > _LARGEST_KEPT:
-            yield None
-            return
-        try:
-            store = open_store(_KIND, self._name, shape, np.float16)
-        except OSError:
-            yield None
-            return
+        store: RowStore | None = None
+        if 2 * math.prod(shape) * count <= _LARGEST_KEPT:
+            with contextlib.suppress(OSError):
+                store = open_store(_KIND, self._name, shape, np.float16)
         try:
             yield store
         finally:
-            with contextlib.suppress(OSError):
-                store.commit()
+            if store is not None:
+                with contextlib.suppress(OSError):
+                    store.commit()
 
     def _about(self) -> str:
         """Return everything that decides what a feature is, but for the image and its view.

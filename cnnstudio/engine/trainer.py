@@ -1,54 +1,28 @@
-"""The training of a network, top to bottom: `train` is the only way in, whoever hosts the run."""
+"""`train`: the only way to train a network, whoever hosts the run. What happens step by step is in `engine.loop`."""
 
 import contextlib
-import math
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Final
-
-import torch
-from torch.nn import functional
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import Changed, EndReason, EpochEnded, Event, Phase, RunEnded, StepEnded, Warned
+from cnnstudio.core.events import Changed, EndReason, Event, RunEnded, Warned
 from cnnstudio.core.pictures import Picture
 from cnnstudio.engine.allocator import kept_memory
-from cnnstudio.engine.averaging import Average
-from cnnstudio.engine.batches import batches_of_epoch, divided, to_learn_from
-from cnnstudio.engine.between_steps import BetweenSteps
-from cnnstudio.engine.changes import LiveChanges
 from cnnstudio.engine.checkpoint import RunFolder
 from cnnstudio.engine.device import arithmetic
 from cnnstudio.engine.dist import World
-from cnnstudio.engine.dropout_masks import DropoutGauge
-from cnnstudio.engine.endings import finite, never_began, reason_of
-from cnnstudio.engine.feed import Feed, PixelFeed
-from cnnstudio.engine.frozen import make_feed
-from cnnstudio.engine.history import History
-from cnnstudio.engine.learning import Learning
-from cnnstudio.engine.metrics import Averages, Running
-from cnnstudio.engine.mixing import draw_mixture
+from cnnstudio.engine.endings import never_began, reason_of
+from cnnstudio.engine.loop import Loop
 from cnnstudio.engine.opening import opening
-from cnnstudio.engine.passes import Passes
 from cnnstudio.engine.prepare import Prepared
-from cnnstudio.engine.preview import Preview
-from cnnstudio.engine.pulse import Gauge
-from cnnstudio.engine.resume import LAST, Checkpoint, Position, paths_of, random_numbers_kept, random_states
-from cnnstudio.engine.saver import Saver
-from cnnstudio.engine.schedule import make_optimizer, make_schedule
+from cnnstudio.engine.resume import LAST, Checkpoint
 from cnnstudio.engine.standing import open_folder, prepare_all, standing
-from cnnstudio.engine.stopping import Patience
-from cnnstudio.engine.telling import Telling
 
 Sink = Callable[[Event], None]
-
-_REPORTS_AN_EPOCH: Final = 25  # at most; each one waits for the device once
 
 
 def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bool = False) -> RunEnded:
@@ -83,17 +57,17 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
             return never_began(sink, began, "failed", reason_of(error))
         folder = open_folder(world, out, prepared, reopens=reopens)
-        run = _Run(prepared, sink, control, folder, checkpoint, world, coming)
+        run = _Run(prepared, sink, control, folder, checkpoint, world, coming, began)
         notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
         try:
             with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
-                return run.carry_out(began, tuple(filter(None, notes)))
+                return run.carry_out(tuple(filter(None, notes)))
         finally:
             run.close()
 
 
 class _Run:
-    """One run from its first step to its last."""
+    """One run in its folder, from the event that opens it to the one that closes it."""
 
     def __init__(
         self,
@@ -104,310 +78,67 @@ class _Run:
         checkpoint: Checkpoint | None,
         world: World,
         coming: Sequence[Changed],
+        began: float,
     ) -> None:
-        self.folder = folder
-        self._world = world
-        self._sink = sink
-        self._prepared = prepared
-        self._config = prepared.config
-        self._network = prepared.network
-        self._compute = prepared.compute
-        self._feed: Feed = PixelFeed(prepared)
-        self._module = self._feed.module  # what learns, in step with the other processes of the run
-        catalog, split = prepared.store.catalog, prepared.split
-        self._paths = paths_of(catalog, split.train), paths_of(catalog, split.val)
-        self._labels = torch.from_numpy(prepared.store.labels)
-        self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
-        # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
-        self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._saver = Saver(self._save if world.leads else None)
-        self._history = History(folder.path)
-        self._steps = len(to_learn_from(self._train, self._config.data.batch_size))  # of an epoch
-        taken = checkpoint.changes if checkpoint else ()
-        self._live = LiveChanges(prepared, control, world, self._emit, steps=self._steps, taken=taken, coming=coming)
-        preview = Preview.of(prepared, folder.path)
-        self._between_steps = BetweenSteps(control, self._saver, preview, self._emit, world, self._live)
-        self._resumed = checkpoint  # let go as soon as it has been taken over
-        self._start = checkpoint.position if checkpoint else Position()
-        self._step = self._start.step
-        portion = 0 if world.many else self._start.portion
-        self._passes = Passes(self._config, self._compute, self._emit, portion)
-        self._gauge, self._dropout = Gauge(), DropoutGauge(prepared, control)
-        self._patience = Patience(self._config.train.patience, self._start.waited)
-        self._best = checkpoint.best if checkpoint else None
-        self._began = time.monotonic() - self._start.spent
+        self._prepared, self._sink, self._folder, self._world = prepared, sink, folder, world
+        self._loop = Loop(
+            prepared, control, folder, self._emit, checkpoint=checkpoint, world=world, coming=coming, began=began
+        )
 
-    def carry_out(self, began: float, notes: tuple[str, ...] = ()) -> RunEnded:
+    def carry_out(self, notes: tuple[str, ...] = ()) -> RunEnded:
         """Train, and turn whatever ends the run into one closing event."""
-        self._began = began - self._start.spent
+        loop, folder = self._loop, self._folder
         reason: EndReason = "finished"
         message = ""
         try:
-            processes = self._world.size
-            told = opening(self._prepared, self.folder.path, steps_per_epoch=self._steps, processes=processes)
-            self._emit(told.model_copy(update={"config": self._live.config}))
+            told = opening(self._prepared, folder.path, steps_per_epoch=loop.steps, processes=self._world.size)
+            self._emit(told.model_copy(update={"config": loop.config}))
             for note in notes:
                 self._emit(Warned(text=note))
             try:
-                self._all_epochs()
-                self._saver.wait()
-                self._tell_of_history()
+                loop.run()
             except StopRun:
-                self._saver.wait()
+                loop.wait()
                 reason = "stopped"
-                if not self.folder.has_best:
-                    self.folder.save_best(self._network)  # within the first epoch: what there is, is kept
+                if not folder.has_best:
+                    folder.save_best(self._prepared.network)  # within the first epoch: what there is, is kept
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
             reason, message = "failed", self._reason(error)
         ended = RunEnded(
             reason=reason,
-            best_val_accuracy=self._best.val_accuracy if self._best else None,
-            best_epoch=self._best.epoch if self._best else None,
-            seconds=time.monotonic() - self._began,
-            run=str(self.folder.path),
+            best_val_accuracy=loop.best.val_accuracy if loop.best else None,
+            best_epoch=loop.best.epoch if loop.best else None,
+            seconds=time.monotonic() - loop.began,
+            run=str(folder.path),
             message=message,
         )
         with contextlib.suppress(OSError):  # on a full disk the listener still hears how it ended
-            self.folder.record(ended)
+            folder.record(ended)
         self._sink(ended)
         return ended
 
     def close(self) -> None:
         """Let the last checkpoint reach the disk, and let others write to the folder."""
         with contextlib.suppress(OSError, RuntimeError):  # told already where it matters
-            self._saver.wait()
-        self.folder.close()
+            self._loop.wait()
+        self._folder.close()
 
     def _reason(self, error: Exception) -> str:
         """Return why the run failed, and keep the traceback where the disk lets us."""
         with contextlib.suppress(OSError, RuntimeError):  # a checkpoint that is being written is one to go on from
-            self._saver.wait()
-        reason = reason_of(error, resumable=(self.folder.path / LAST).exists())
+            self._loop.wait()
+        reason = reason_of(error, resumable=(self._folder.path / LAST).exists())
         try:
-            (self.folder.path / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+            (self._folder.path / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
         except OSError:
             return reason
         return f"{reason} (details in error.txt of the run folder)"
 
-    def _all_epochs(self) -> None:
-        live, patience = self._live, self._patience
-        epoch, first = self._start.epoch, self._start.first
-        for number in range(self._start.phase, len(live.phases)):
-            live.enter(number, first, self._start.chosen if number == self._start.phase else epoch)
-            if epoch < live.end and not patience.over:  # else done by an earlier process
-                learning = self._begin(number, first)
-                if epoch == self._start.epoch and not self._start.batch:
-                    now = self._checkpoint(learning, self._start, self._sums(), self._sums())
-                    self._saver.save(now, self._history.keep)
-                while epoch < live.end and not patience.over:
-                    learning = self._one_epoch(epoch, learning)
-                    epoch += 1
-            if epoch < live.end:
-                last, planned = number == len(live.phases) - 1, live.end - 1
-                title = live.phases[number].title
-                why = patience.sentence(title, self._best, done=epoch - 1, planned=planned, last=last)
-                self._emit(Warned(text=why))
-            patience.renew()
-            first = epoch
-
-    def _begin(self, number: int, first: int, before: Learning | None = None) -> Learning:
-        """Freeze what does not learn in a phase, and make or take over what it learns with.
-
-        Args:
-            number: Of the phase, from 0.
-            first: Its first epoch.
-            before: What it has learnt with until now, where more stages are to learn from here on.
-        """
-        phase, planned = self._live.phases[number], self._live.planned(number)
-        still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
-        self._network.freeze(phase.train_last, still=still)
-        telling = Telling(self._emit, lambda: self._between_steps.check(self._step))
-        feed = self._world.together(lambda: make_feed(self._prepared, telling, epochs=planned))
-        (pixels_somewhere,) = self._world.any_of(isinstance(feed, PixelFeed))
-        self._feed = PixelFeed(self._prepared) if pixels_somewhere else feed
-        self._module = self._world.spread(self._feed.module, self._compute)
-        optimizer = make_optimizer(self._network, self._config, phase)
-        epochs = planned if before or self._resumed else phase.epochs  # what it was made for, it brings along
-        schedule = make_schedule(optimizer, self._config, steps=self._steps * epochs)
-        average = Average(self._network, self._feed.module, self._config.train.ema)
-        learning = Learning(number, phase, optimizer, schedule, self._scaler, average, first, self._live.epoch)
-        if before is not None:
-            learning.take_over(before)
-        elif self._resumed is not None:
-            learning.go_on_from(self._resumed)
-        self._world.part_ways(self._config.train.seed, self._step)
-        self._live.follow(learning, self._feed.module)
-        return learning
-
-    def _one_epoch(self, epoch: int, learning: Learning) -> Learning:
-        """Train and validate; return what it was learnt with."""
-        self._live.epoch = epoch
-        if self._live.widens(learning):
-            with random_numbers_kept():
-                learning = self._begin(learning.number, learning.first, learning)
-        began, held = time.monotonic(), self._between_steps.held
-        special = self._feed.begin(epoch)
-        what = ", ".join(filter(None, (f"epoch {epoch} of {self._live.epochs}", special)))
-        text = f"Training {learning.phase.title}, {what}"
-        self._emit(Phase(text=text, done=(epoch - 1) / self._live.epochs))
-        self._feed.module.train()
-        whole, recent, done = self._learn(epoch, learning)
-        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._live.epochs))
-        validated = self._validate(learning, lambda: self._checkpoint(learning, done, whole, recent))
-        self._live.take(self._step)  # perhaps one more epoch
-        trained = whole.read()
-        ended = EpochEnded(
-            epoch=epoch,
-            train_loss=trained.loss,
-            train_accuracy=trained.accuracy,
-            val_loss=validated.loss,
-            val_accuracy=validated.accuracy,
-            images_per_second=trained.images / max(done.seconds, 1e-9),
-            seconds=time.monotonic() - began - (self._between_steps.held - held),
-            best=self._best is None or _rank(validated) > (self._best.val_accuracy, -self._best.val_loss),
-            predicted=validated.predicted,
-            planned=self._live.epochs,
-        )
-        if ended.best:
-            self._best = ended
-            self.folder.save_best(learning.average.network)
-        self._patience.see(better=ended.best)
-        self._saver.save(self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums()))
-        self._tell_of_history()
-        self._emit(ended)
-        return learning
-
-    def _learn(self, epoch: int, learning: Learning) -> tuple[Running, Running, Position]:
-        """Go once through the training images; return the sums and how long it took."""
-        config, device = self._config, self._compute.device
-        batches = batches_of_epoch(self._train, config, epoch=epoch)
-        self._passes.begin(self._module)
-        every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
-        whole, recent = self._sums(), self._sums()
-        done = Position(epoch=epoch)
-        if self._resumed is not None:
-            done = self._start
-            for sums, state in zip((whole, recent), self._resumed.sums, strict=True):
-                if self._world.leads:  # they are those of all
-                    sums.restore(state)
-            self._resumed = None
-        since = done.since
-        for number, batch in enumerate(batches[done.batch :], start=done.batch + 1):
-            standing = replace(done, since=since)
-            self._between_steps(self._step, partial(self._checkpoint, learning, standing, whole, recent))
-            began, held = time.monotonic(), self._between_steps.held
-            share = self._world.share(batch)
-            labels = self._labels[share.indices].to(device)
-            inputs = self._feed.training(share.indices)  # images (B, 3, S, S), or features of them
-            mixture = draw_mixture(config, inputs, epoch=epoch, batch=number)
-            if mixture is not None:
-                inputs = mixture(inputs)
-            reports = number % every == 0 or number == len(batches)
-            learner = self._feed.module, learning.optimizer
-            with (
-                self._gauge.at(*learner, batch=number, batches=len(batches), every=every) as measured,
-                self._dropout.at(self._feed.module, inputs) as dropped,
-                self._between_steps.stepping.at(self._feed.module, learning, step=self._step + 1) as stages,
-            ):
-                found = self._passes.learn(
-                    learning, inputs, labels, mixture, share=share, step=self._step + 1, stages=stages
-                )
-                learning.advance()
-                stages.update()
-            right = labels if mixture is None else mixture.dominant(labels)
-            for sums in (whole, recent):
-                sums.add(found.main, found.logits[: share.own], right[: share.own], found.aux)
-            self._step += 1
-            if reports:
-                means = finite(recent.take(), self._step)  # the only wait for the device
-                reading = measured.read()
-            took = time.monotonic() - began - (self._between_steps.held - held)
-            since += took
-            done = replace(done, batch=number, seconds=done.seconds + took)
-            for seen in dropped.pictures(int(share.indices[0]), mixed=mixture is not None, step=self._step):
-                self._emit(seen)
-            if reports:
-                at = epoch - 1 + number / len(batches)
-                self._emit(
-                    StepEnded(
-                        step=self._step,
-                        epoch=at,
-                        loss=means.loss,
-                        accuracy=means.accuracy,
-                        lr=float(learning.schedule.get_last_lr()[0]),
-                        images_per_second=means.images / max(since, 1e-9),
-                        aux_losses=dict(means.aux),
-                        gradient_norm=reading.gradient_norm,
-                        phase=learning.phase.title,
-                    )
-                )
-                for pulse in reading.pulse(step=self._step, epoch=at):
-                    self._emit(pulse)
-                since = 0.0
-        return whole, recent, done
-
-    @torch.no_grad()
-    def _validate(self, learning: Learning, checkpoint: Callable[[], Checkpoint]) -> Averages:
-        module = learning.average.module.eval()
-        self._world.align(*self._network.buffers())
-        classes = len(self._prepared.store.catalog.classes)
-        sums = Running(self._compute.device, total=self._world.total, classes=classes)
-        for batch in divided(self._val, self._config.data.batch_size):
-            self._between_steps(self._step, checkpoint)
-            indices = self._world.own(batch)
-            if not len(indices):
-                continue
-            labels = self._labels[indices].to(self._compute.device)
-            logits = self._passes.answer(module, self._feed.validating(indices), step=self._step)
-            sums.add(functional.cross_entropy(logits, labels), logits, labels)
-        return finite(sums.read(), self._step)
-
-    def _sums(self) -> Running:
-        return Running(self._compute.device, self._network.listening, self._world.total)
-
-    def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
-        finite(whole.read(), self._step)  # a state that has diverged must not take the place of a good one
-        spent = time.monotonic() - self._began
-        return Checkpoint(
-            position=replace(
-                done,
-                phase=learning.number,
-                first=learning.first,
-                chosen=learning.chosen,
-                step=self._step,
-                waited=self._patience.waited,
-                portion=self._passes.portion,
-                spent=spent,
-            ),
-            network=self._network.state_dict(),
-            learning=learning.state(),
-            sums=(whole.state(), recent.state()),
-            rng=random_states(),
-            best=self._best,
-            classes=self._prepared.store.catalog.classes,
-            train=self._paths[0],
-            val=self._paths[1],
-            changes=self._live.taken,
-        )
-
-    def _save(self, state: dict[str, Any]) -> None:
-        self.folder.save_last(state)
-        self._history.keep(state)
-
-    def _tell_of_history(self) -> None:
-        trouble = self._history.trouble()
-        if trouble is not None:
-            self._emit(trouble)
-
     def _emit(self, event: Event) -> None:
         if not isinstance(event, Picture):
-            self.folder.record(event)
+            self._folder.record(event)
         self._sink(event)
 
 
 def _nobody(_event: Event) -> None:
     """Hear what only the first process tells."""
-
-
-def _rank(validated: Averages) -> tuple[float, float]:
-    return validated.accuracy, -validated.loss

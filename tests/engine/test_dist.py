@@ -130,7 +130,7 @@ def test_processes_started_anew_go_on_in_their_own_folder(
         standing(world, tmp_path / "run", resume=False)
     (tmp_path / "run" / LAUNCH).write_text(launch)
     if ours:
-        assert standing(world, tmp_path / "run", resume=False) [:3] == (None, "", True)
+        assert standing(world, tmp_path / "run", resume=False)[:3] == (None, "", True)
     else:
         with pytest.raises(InputError, match="nothing is overwritten"):
             standing(world, tmp_path / "run", resume=False)

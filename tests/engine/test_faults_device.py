@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -122,10 +123,10 @@ def test_a_lost_device_ends_the_run_and_its_last_checkpoint_goes_on(
         break_forward(patch, breaks)
         really = Saver.save
 
-        def save(self: Saver, checkpoint: object) -> None:
+        def save(self: Saver, *state: Any) -> None:
             if dead:
                 raise torch.AcceleratorError(GONE)  # nothing can be copied from it any more
-            really(self, checkpoint)  # type: ignore[arg-type]
+            really(self, *state)
 
         patch.setattr(Saver, "save", save)
         first = run(config, tmp_path / "parts")
@@ -159,7 +160,7 @@ def test_a_state_that_has_diverged_does_not_replace_a_good_one(
 ) -> None:
     """Losses are read every few steps; a checkpoint that falls due in between must not keep what is no number."""
     monkeypatch.setattr(Saver, "due", lambda self: True)
-    monkeypatch.setattr("cnnstudio.engine.trainer._REPORTS_AN_EPOCH", 1)
+    monkeypatch.setattr("cnnstudio.engine.loop._REPORTS_AN_EPOCH", 1)
     really = Compact.forward
     passes = []
 

@@ -215,7 +215,7 @@ def test_measurements_are_kept_and_damaged_ones_forgotten(user_home: Path) -> No
 def trained(configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Event]]:
     """Return a function that trains the head of a frozen network, for which any form pays."""
     monkeypatch.setattr("cnnstudio.engine.forms.LEAST", 1)
-    monkeypatch.setattr("cnnstudio.engine.frozen._BATCH", 8)
+    monkeypatch.setattr("cnnstudio.engine.frozen._BATCH", {"cpu": 8})
     monkeypatch.setattr("cnnstudio.engine.frozen._TICK", 0.0)
 
     def run(form: Form, *changes: str) -> list[Event]:

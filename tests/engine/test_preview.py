@@ -1,16 +1,24 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from cnnstudio.core.config import ComputeConfig
-from cnnstudio.core.control import Watch
-from cnnstudio.core.events import Warned
-from cnnstudio.core.pictures import FeatureMaps
+from cnnstudio.core.config import ComputeConfig, Config
+from cnnstudio.core.control import Control, Watch
+from cnnstudio.core.events import Event, RunStarted, Warned
+from cnnstudio.core.pictures import BatchNormScope, DropoutMasks, FeatureMaps, FeatureRows, Filters, Picture
+from cnnstudio.engine.batchnorm_probe import BatchNormProbe
 from cnnstudio.engine.device import resolve
+from cnnstudio.engine.dropout_masks import DropoutLook
+from cnnstudio.engine.filters import FilterProbe
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.preview_images import PreviewImages
+from cnnstudio.engine.probes import FeatureMapProbe, FeatureRowsProbe
+from cnnstudio.engine.trainer import train
 from tests.pictures import feature_maps
+from tests.watches import everything
 
 ONES = torch.ones(3, 1, 1)
 
@@ -77,3 +85,52 @@ def test_what_cannot_be_shown_is_said_once(preview: Preview, painter: Painter, e
 def test_what_nobody_watches_is_not_computed(preview: Preview, painter: Painter) -> None:
     assert list(preview.look(Watch(), step=1)) == []
     assert painter.looks == 0
+
+
+KINDS = {
+    "layer": FeatureMaps,
+    "layers": FeatureRows,
+    "batchnorm": BatchNormScope,
+    "filters": Filters,
+    "dropout": DropoutMasks,
+    "": None,
+}
+SMALL = (
+    "model.arch=compact",
+    "model.batchnorm=true",
+    "model.dropout2d=0.2",
+    "model.pretrained=false",
+    "train.epochs=1",
+)
+
+
+@pytest.mark.parametrize("field", KINDS)
+def test_a_run_computes_what_is_watched_and_nothing_else(
+    field: str, configure: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    probes = (FeatureMapProbe, FeatureRowsProbe, BatchNormProbe, FilterProbe)
+    for owner, name in (*((probe, "look") for probe in probes), (DropoutLook, "_picture")):
+        plain = getattr(owner, name)
+
+        def spied(
+            *arguments: object, owner: type = owner, plain: Callable[..., object] = plain, **named: object
+        ) -> object:
+            looks.append(owner.__name__)
+            return plain(*arguments, **named)
+
+        monkeypatch.setattr(owner, name, spied)
+    control = Control()
+    seen: set[type[Event]] = set()
+
+    def sink(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            wanted = everything(event)
+            control.watch(replace(Watch(), **{field: getattr(wanted, field)}) if field else Watch())
+        if isinstance(event, Picture):
+            seen.add(type(event))
+
+    train(configure("transfer.mode=scratch", "train.epochs=1", *SMALL), sink, control, out=tmp_path / "run")
+    kind = KINDS[field]
+    assert seen == ({kind} if kind else set())
+    assert len(set(looks)) == len(seen)

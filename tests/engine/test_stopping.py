@@ -8,9 +8,9 @@ import pytest
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.events import EpochEnded, Event, Phase, RunEnded, StepEnded, Warned
+from cnnstudio.engine.loop import Loop
 from cnnstudio.engine.metrics import Averages
 from cnnstudio.engine.stopping import Patience
-from cnnstudio.engine.trainer import _Run
 from tests.engine.test_resume import assert_same_state, resume, run, told
 
 Configure = Callable[..., Config]
@@ -22,14 +22,14 @@ def validated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], No
     """Return a function that decides the validation accuracy after each epoch; the last one stays."""
 
     def decide(accuracies: Sequence[float]) -> None:
-        really = _Run._validate
+        really = Loop._validate
 
-        def pretended(self: _Run, *given: object) -> Averages:
+        def pretended(self: Loop, *given: object) -> Averages:
             found: Averages = really(self, *given)  # type: ignore[arg-type]
             epoch = self._step // 5
             return replace(found, accuracy=accuracies[min(epoch, len(accuracies)) - 1], loss=1.0)
 
-        monkeypatch.setattr(_Run, "_validate", pretended)
+        monkeypatch.setattr(Loop, "_validate", pretended)
 
     return decide
 

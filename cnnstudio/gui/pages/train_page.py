@@ -54,6 +54,7 @@ class TrainPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows what is focused in it
         scroll.setFixedWidth(_COLUMN)
         scroll.setWidget(column)
         layout = QHBoxLayout(self)

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QStackedWidget, QWidget
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.pictures import BatchNormScope, Picture
 from cnnstudio.gui.panels import batchnorm_words as words
 from cnnstudio.gui.panels.batchnorm_view import BatchNormView
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -40,12 +40,7 @@ class BatchNormPanel(LiveCard):
         self._layers.setMaximumWidth(200)
         self._batches = PillRow("train.batchnorm.batch", "Batch", _BATCHES, self)
         self._batches.hide()
-        self._save = QPushButton("Save …")
-        self._save.setObjectName("train.batchnorm.save")
-        self._save.setProperty("role", "quiet")
-        self._save.setAccessibleName("Save the plots as PNG, or the figures as CSV")
-        self._save.setToolTip(self._save.accessibleName())
-        self._save.setEnabled(False)
+        self._save = save_button("train.batchnorm.save", "Save the plots as PNG, or the figures as CSV")
         self._hint = QLabel(words.HINT)
         self._hint.setObjectName("train.batchnorm.hint")
         self._hint.setProperty("role", "muted")
@@ -107,6 +102,7 @@ class BatchNormPanel(LiveCard):
         self._theme.changed.connect(view.set_tokens)
         view.set_tokens(self._theme.tokens)
         self._pages.addWidget(view)
+        view.come_behind(self._save)
         return view
 
     @Slot()

@@ -23,7 +23,7 @@ class BatchNormView(QWidget):
         scope: What is drawn; None after `clear`.
     """
 
-    def __init__(self, batches: QWidget) -> None:
+    def __init__(self, batches: PillRow) -> None:
         """Make the view.
 
         Args:
@@ -31,6 +31,7 @@ class BatchNormView(QWidget):
         """
         super().__init__()
         self.scope: BatchNormScope | None = None
+        self._batches = batches
         self.board = BatchNormBoard()
         self._orders = PillRow("train.batchnorm.order", "Order of the channels", _ORDERS)
         self._channel = SpinField("train.batchnorm.channel", "Channel", low=-1, high=0)
@@ -79,6 +80,12 @@ class BatchNormView(QWidget):
         self.scope = None
         self.board.clear()
         self._channel.setValue(-1)
+
+    def come_behind(self, before: QWidget) -> None:
+        """Let Tab come to the choices from another widget, from left to right; what is made later would come last."""
+        QWidget.setTabOrder(before, self._channel)
+        self._orders.come_behind(before)
+        self._batches.come_behind(before)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""

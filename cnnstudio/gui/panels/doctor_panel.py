@@ -3,11 +3,15 @@
 What a run can take while it goes on, such as another learning rate, can also be changed in this one.
 """
 
+import csv
+import io
 from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from cnnstudio.core.changes import LIVE
 from cnnstudio.core.config import Config
@@ -15,14 +19,14 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
 from cnnstudio.core.findings import Remedy
 from cnnstudio.gui.icons import pixmap
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button, write_file
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme, Tokens
 from cnnstudio.gui.words import in_sentences
 from cnnstudio.runtime.diagnosis import Diagnosis, Record
 
-_WAITING: Final = "What goes wrong while a run learns is named here"
+_WAITING: Final = "What goes wrong while a run learns appears here, with what mends it"
 _WELL: Final = "Nothing to report"
 _GLYPH: Final = 16
 
@@ -55,6 +59,8 @@ class DoctorPanel(LiveCard):
         self._nothing.setProperty("role", "muted")
         self._nothing.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._nothing.setWordWrap(True)
+        self._save = save_button("train.doctor.save", "Save the findings as CSV")
+        self._save.clicked.connect(self._ask)
         self._list = QVBoxLayout()
         self._list.setSpacing(12)
         self._lay_out()
@@ -64,7 +70,18 @@ class DoctorPanel(LiveCard):
         session.changed.connect(self._offer)
         self._show()
 
+    def save(self, path: Path) -> None:
+        """Write the findings as CSV, a row each."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("finding", "sentence", "curve", "begin_epoch", "end_epoch", "remedies"))
+        for each in self.findings:
+            evidence, remedies = each.evidence, "; ".join(remedy.label for remedy in each.remedies)
+            writer.writerow((each.kind, each.sentence, evidence.curve, evidence.begin, evidence.end, remedies))
+        write_file(self._session, path, text.getvalue().encode(), "The findings are")
+
     def _lay_out(self) -> None:
+        self.add_to_header(self._save)
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -106,6 +123,9 @@ class DoctorPanel(LiveCard):
             row.remedy_chosen.connect(self._mend)
             row.change_chosen.connect(self._change)
             row.evidence_chosen.connect(self.evidence_chosen)
+            before = self._rows[-1].buttons[-1] if self._rows else self._save
+            for one, other in pairwise((before, *row.buttons)):  # what is made later would come last
+                self.setTabOrder(one, other)
             self._rows.append(row)
             self._list.addWidget(row)
         for number, row in enumerate(self._rows):
@@ -117,6 +137,7 @@ class DoctorPanel(LiveCard):
                 row.offer(self._session.state.config, self._present)
         self._nothing.setText(_WELL if self._record.steps else _WAITING)
         self._nothing.setVisible(not self.findings)
+        self._save.setEnabled(bool(self.findings))
         self._scroll.setVisible(bool(self.findings))
 
     @Slot(object)
@@ -144,6 +165,12 @@ class DoctorPanel(LiveCard):
             assert isinstance(value, int | float)
             self._session.change(key, value)
 
+    @Slot()
+    def _ask(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save the findings", "findings.csv", "CSV table (*.csv)")
+        if path:
+            self.save(Path(path) if Path(path).suffix else Path(f"{path}.csv"))
+
     @Slot(object)
     def _recolour(self, tokens: Tokens) -> None:
         for row in self._rows:
@@ -152,6 +179,9 @@ class DoctorPanel(LiveCard):
 
 class _Row(QWidget):
     """A finding: its sentence, a button to its evidence, and buttons that mend it.
+
+    Attributes:
+        buttons: From left to right.
 
     Signals:
         evidence_chosen: Curve, and part of it.
@@ -183,7 +213,8 @@ class _Row(QWidget):
         buttons.setSpacing(4)
         for number, button in enumerate(self._remedies):
             button.clicked.connect(lambda _checked=False, number=number: self._choose(number))
-        for button in (self._show, self._now, *self._remedies):
+        self.buttons = (self._show, self._now, *self._remedies)
+        for button in self.buttons:
             buttons.addWidget(button)
         buttons.addStretch()
         column = QVBoxLayout()

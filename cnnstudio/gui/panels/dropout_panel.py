@@ -8,13 +8,13 @@ from typing import Final
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, Slot
 from PySide6.QtGui import QImageWriter, QPixmap
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnstudio.core.changes import DROPOUT
 from cnnstudio.core.control import ANY_DROPOUT
 from cnnstudio.core.pictures import DropoutMasks, Picture
 from cnnstudio.gui.panels.dropout_words import BEFORE, ELSEWHERE, WAITING, option, sentence
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, quiet_button, save_button, write_file
 from cnnstudio.gui.pictures import to_image
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import Notice, SessionState
@@ -39,9 +39,9 @@ class DropoutPanel(LiveCard):
         self._layers = ComboField("train.dropout.layer", "Dropout layer", {})
         self._p = NumberField("train.dropout.p", "p of Dropout2d, from the next batch on", low=0, high=0.9, step=0.05)
         self._p_told: tuple[float | None, Notice | None] = (None, None)
-        self._hold = _button("train.dropout.hold", "Hold this step", "Keep this step to talk about it; the run goes on")
+        self._hold = quiet_button("train.dropout.hold", "Hold this step", "Keep this step; the run goes on")
         self._hold.setCheckable(True)
-        self._save = _button("train.dropout.save", "Save …", "Save the picture, or the figures as a CSV table")
+        self._save = save_button("train.dropout.save", "Save the masks as PNG, or their figures as CSV")
         self._words = QLabel()
         self._words.setObjectName("train.dropout.words")
         self._words.setWordWrap(True)
@@ -98,18 +98,13 @@ class DropoutPanel(LiveCard):
         """Write the picture as PNG, or the figures as CSV, a row a channel."""
         masks = self._masks
         assert masks is not None
-        try:
-            path.write_bytes(_table(masks) if path.suffix.lower() == ".csv" else self._png())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._session.say("error", f"The file cannot be written: {reason}. Choose another folder. ({path})")
-        else:
-            self._session.say("info", f"The step is saved: {path}")
+        content = _table(masks) if path.suffix.lower() == ".csv" else self._png()
+        write_file(self._session, path, content, "The step is")
 
     def _lay_out(self) -> None:
         self.add_to_header(self._hold)
         self.add_to_header(self._save)
-        self._layers.setMaximumWidth(260)
+        self._layers.setMaximumWidth(300)
         choice = QHBoxLayout()
         choice.setSpacing(8)
         choice.addWidget(self._stages, 1)
@@ -262,12 +257,3 @@ def _table(masks: DropoutMasks) -> bytes:
         fate = "" if masks.vector else state
         writer.writerow((masks.step, masks.layer, masks.p, channel, fate, *means, int(masks.values[channel].sum())))
     return text.getvalue().encode()
-
-
-def _button(name: str, text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setObjectName(name)
-    button.setProperty("role", "quiet")
-    button.setAccessibleName(tip)
-    button.setToolTip(tip)
-    return button

@@ -6,12 +6,12 @@ from typing import Final
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QStackedWidget, QWidget
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.pictures import FeatureMaps, FeatureRows, Picture
 from cnnstudio.gui.panels.image_chooser import ImageChooser, dropped_images, validation_images
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button
 from cnnstudio.gui.panels.map_layers import MapLayers
 from cnnstudio.gui.panels.map_view import MapViewButton
 from cnnstudio.gui.pictures import to_image
@@ -26,6 +26,7 @@ from cnnstudio.gui.widgets.map_words import range_words
 from cnnstudio.gui.words import counted, in_sentences, percent
 
 _ELSEWHERE: Final = "Feature maps can be seen where the run trains"
+_COMING: Final = "The feature maps appear in a moment"
 _MOST_IMAGES: Final = 12
 
 
@@ -48,7 +49,7 @@ class FeatureMapsPanel(LiveCard):
         self._image_place = QWidget()
         self._survey = session.state.survey
         self._view = MapViewButton("train.maps.view")
-        self._save = QPushButton("Save …")
+        self._save = save_button("train.maps.save", "Save the feature maps as PNG")
         self._answer = QLabel()
         self._lay_out()
         self.setAcceptDrops(True)
@@ -112,11 +113,6 @@ class FeatureMapsPanel(LiveCard):
     def _lay_out(self) -> None:
         self._answer.setObjectName("train.maps.answer")
         self._answer.setProperty("role", "muted")
-        self._save.setObjectName("train.maps.save")
-        self._save.setProperty("role", "quiet")
-        self._save.setAccessibleName("Save the feature maps as PNG")
-        self._save.setToolTip(self._save.accessibleName())
-        self._save.setEnabled(False)
         place = QHBoxLayout(self._image_place)  # the chooser itself comes and goes with the folder
         place.setContentsMargins(0, 0, 0, 0)
         place.addWidget(self._image)
@@ -206,12 +202,11 @@ class FeatureMapsPanel(LiveCard):
         started = state.run.started
         elsewhere = state.run.status == "following" and not state.can_look
         layers = started.layers if started and not elsewhere else ()
-        self._wall.set_hint(_ELSEWHERE if elsewhere else HINT)
+        self._wall.set_hint(_ELSEWHERE if elsewhere else _COMING if layers else HINT)
         self._layers.setVisible(bool(layers))
         self._layers.setEnabled(state.can_look)
         self._view.set_modes_enabled(state.can_look)
         self._view.setVisible(bool(layers))
-        self._save.setVisible(bool(layers))
         if layers and self._layers.offer(layers, state.summary):
             self._choose(self._layers.layer)
         if state.survey is not self._survey:  # another folder has other classes

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import Slot
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from cnnstudio.core.control import STRONGEST_INPUT
 from cnnstudio.core.errors import InputError
@@ -14,7 +14,7 @@ from cnnstudio.gui.filter_layers import convolution_for, convolutions, stages
 from cnnstudio.gui.filter_words import change_words, size_words
 from cnnstudio.gui.panels.filter_options import FilterOptions
 from cnnstudio.gui.panels.filters_export import FORMATS, save_filters
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -44,11 +44,7 @@ class FiltersPanel(LiveCard):
         self._stages = PillRow("train.filters.stage", "Stage", {})
         self._layers = ComboField("train.filters.layer", "Convolution", {})
         self._options = FilterOptions()
-        self._save = QPushButton("Save …")
-        self._save.setObjectName("train.filters.save")
-        self._save.setProperty("role", "quiet")
-        self._save.setAccessibleName("Save the filters as a PNG image or a CSV table")
-        self._save.setToolTip(self._save.accessibleName())
+        self._save = save_button("train.filters.save", "Save the filters as PNG, or their figures as CSV")
         self._lay_out()
         theme.changed.connect(self._view.set_tokens)
         self._view.set_tokens(theme.tokens)

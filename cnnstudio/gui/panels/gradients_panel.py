@@ -4,14 +4,14 @@ import csv
 import io
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFileDialog, QLabel, QWidget
 
 from cnnstudio.core.events import Pulse
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button, write_file
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -19,6 +19,8 @@ from cnnstudio.gui.widgets.pulse_table import FAST, SLOW, PulseTable, rows_of
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
+
+_HINT: Final = "How strongly each layer learns appears here after the first steps of a run"
 
 
 class GradientsPanel(LiveCard):
@@ -33,15 +35,17 @@ class GradientsPanel(LiveCard):
         self._words.setObjectName("train.gradients.words")
         self._words.setProperty("role", "muted")
         self._words.setWordWrap(True)
-        self._save = QPushButton("Save …")
-        self._save.setObjectName("train.gradients.save")
-        self._save.setProperty("role", "quiet")
-        self._save.setAccessibleName("Save the figures as a CSV table")
-        self._save.setToolTip(self._save.accessibleName())
+        self._save = save_button("train.gradients.save", "Save the figures as CSV")
+        self._hint = QLabel(_HINT)
+        self._hint.setObjectName("train.gradients.hint")
+        self._hint.setProperty("role", "muted")
+        self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._hint.setWordWrap(True)
         self._table = PulseTable()
         self.add_to_header(self._save)
         self.body.addWidget(self._words)
         self.body.addWidget(self._table, 1)
+        self.body.addWidget(self._hint, 1)
         self._save.clicked.connect(self._ask)
         theme.changed.connect(self._table.set_tokens)
         self._table.set_tokens(theme.tokens)
@@ -63,13 +67,7 @@ class GradientsPanel(LiveCard):
         for each in self._pulse.layers:
             dead = "" if each.dead is None else each.dead
             writer.writerow((self._pulse.step, each.path, each.gradient, each.weight, each.update, dead))
-        try:
-            path.write_text(text.getvalue(), encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._session.say("error", f"The file cannot be written: {reason}. Choose another folder. ({path})")
-        else:
-            self._session.say("info", f"The figures are saved: {path}")
+        write_file(self._session, path, text.getvalue().encode(), "The figures are")
 
     @Slot(object)
     def _take(self, state: SessionState) -> None:
@@ -85,7 +83,9 @@ class GradientsPanel(LiveCard):
         if pulse is self._drawn and pulse is not None:
             return
         self._drawn = pulse
-        self._words.setVisible(pulse is not None)
+        self._hint.setVisible(pulse is None)
+        for part in (self._words, self._table):
+            part.setVisible(pulse is not None)
         self._table.show_rows([] if pulse is None else rows_of(pulse, _stages(self._session.state.summary)))
         self.set_subtitle("" if pulse is None else f"step {pulse.step:,} · {len(pulse.layers)} layers that learn")
         if pulse is not None:

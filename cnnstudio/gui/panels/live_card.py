@@ -1,8 +1,12 @@
 """What the live views have in common."""
 
+from pathlib import Path
+
 from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QPushButton
 
 from cnnstudio.core.pictures import Picture
+from cnnstudio.gui.session import Session
 from cnnstudio.gui.widgets.card import Card
 
 
@@ -23,3 +27,38 @@ class LiveCard(Card):
 
     def choose_layer(self, layer: str) -> None:
         """Show a layer that was chosen elsewhere, if there is something of it to show."""
+
+
+def quiet_button(name: str, text: str, tip: str) -> QPushButton:
+    """Return a button for the header of a card."""
+    button = QPushButton(text)
+    button.setObjectName(name)
+    button.setProperty("role", "quiet")
+    button.setAccessibleName(tip)
+    button.setToolTip(tip)
+    return button
+
+
+def save_button(name: str, tip: str) -> QPushButton:
+    """Return the button that saves what a card shows; it is disabled, as there is nothing yet."""
+    button = quiet_button(name, "Save …", tip)
+    button.setEnabled(False)
+    return button
+
+
+def write_file(session: Session, path: Path, content: bytes, what: str) -> None:
+    """Write a file and say so, or say why that cannot be.
+
+    Args:
+        session: Shows the sentence.
+        path: Of the file; one that is there is replaced.
+        content: Of the file.
+        what: Was saved, with its verb: `The figures are`.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        session.say("error", f"The file cannot be written: {reason}. Choose another folder. ({path})")
+    else:
+        session.say("info", f"{what} saved: {path}")

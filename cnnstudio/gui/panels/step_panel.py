@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 
 from cnnstudio.core.control import ANY_TENSOR
 from cnnstudio.core.pictures import STAGES, Picture, StepStage
-from cnnstudio.gui.panels.live_card import LiveCard
+from cnnstudio.gui.panels.live_card import LiveCard, save_button, write_file
 from cnnstudio.gui.panels.step_words import sentences
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView, SessionState
@@ -30,8 +30,9 @@ from cnnstudio.gui.widgets.stage_chips import StageChips
 from cnnstudio.gui.widgets.step_table import StepTable
 from cnnstudio.gui.widgets.tensor_picture import TensorPicture
 
-_IDLE: Final = "Start a run, pause it (Space), then press . to take one step"
-_RUNNING: Final = "Pause (Space), then press . to take one step"
+_HERE: Final = "What a training step computes appears here"
+_IDLE: Final = f"{_HERE}: start a run, pause it (Space), then press . to take one step"
+_RUNNING: Final = f"{_HERE}: pause (Space), then press . to take one step"
 _PAUSED: Final = "Press . to take one step: forward, loss, backward and update, one at a time"
 _COMING: Final = "The run takes the stage …"
 _ELSEWHERE: Final = "Single steps can be taken where the run trains"
@@ -64,11 +65,7 @@ class StepPanel(LiveCard):
         self._hint.setWordWrap(True)
         self._table = StepTable("train.step.tensors")
         self._picture = TensorPicture("train.step.picture")
-        self._save = QPushButton("Save …")
-        self._save.setObjectName("train.step.save")
-        self._save.setProperty("role", "quiet")
-        self._save.setAccessibleName("Save the figures of the stage, or the picture of the tensor")
-        self._save.setToolTip(self._save.accessibleName())
+        self._save = save_button("train.step.save", "Save the tensor as PNG, or the figures of the stage as CSV")
         self._pages = QStackedWidget()
         self._pages.setObjectName("train.step.pages")
         self._lay_out()
@@ -109,13 +106,7 @@ class StepPanel(LiveCard):
         assert self._stage is not None
         png = path.suffix.lower() == ".png"
         content = _png(self._picture) if png else _csv(self._stage).encode()
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            self._session.say("error", f"The file cannot be written: {reason}. Choose another folder. ({path})")
-        else:
-            self._session.say("info", f"The stage is saved: {path}")
+        write_file(self._session, path, content, "The stage is")
 
     def _lay_out(self) -> None:
         self.add_to_header(self._save)

@@ -5,17 +5,23 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QWidget
 
 
 class FlowLayout(QLayout):
-    """Items from left to right, in as many lines as the width needs."""
+    """Items from left to right, in as many lines as the width needs.
+
+    What is around it asks for the same sizes again and again, so they are kept until an item changes.
+    """
 
     def __init__(self, parent: QWidget | None = None, *, spacing: int = 8) -> None:
         super().__init__(parent)
         self._items: list[QLayoutItem] = []
+        self._heights: dict[int, int] = {}  # by width
+        self._hint: QSize | None = None
         self.setContentsMargins(QMargins())
         self.setSpacing(spacing)
 
     def addItem(self, item: QLayoutItem) -> None:
         """Take an item at the end."""
         self._items.append(item)
+        self.invalidate()
 
     def count(self) -> int:
         """Return the number of items."""
@@ -27,7 +33,16 @@ class FlowLayout(QLayout):
 
     def takeAt(self, index: int) -> QLayoutItem | None:
         """Remove and return an item, or None past the end."""
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
+        if not 0 <= index < len(self._items):
+            return None
+        self.invalidate()
+        return self._items.pop(index)
+
+    def invalidate(self) -> None:
+        """Forget sizes: an item has changed, has come or goes."""
+        self._heights.clear()
+        self._hint = None
+        super().invalidate()
 
     def expandingDirections(self) -> Qt.Orientation:
         """Return none: the lines are as wide as they are given."""
@@ -39,7 +54,9 @@ class FlowLayout(QLayout):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of all lines at this width."""
-        return self._place(QRect(0, 0, width, 0), move=False)
+        if width not in self._heights:
+            self._heights[width] = self._place(QRect(0, 0, width, 0), move=False)
+        return self._heights[width]
 
     def setGeometry(self, rect: QRect) -> None:
         """Place the items."""
@@ -48,9 +65,11 @@ class FlowLayout(QLayout):
 
     def sizeHint(self) -> QSize:
         """Return the size of everything in one line."""
-        sizes = [item.sizeHint() for item in self._items]
-        width = sum(size.width() for size in sizes) + self.spacing() * max(0, len(sizes) - 1)
-        return self._with_margins(QSize(width, max((size.height() for size in sizes), default=0)))
+        if self._hint is None:
+            sizes = [item.sizeHint() for item in self._items]
+            width = sum(size.width() for size in sizes) + self.spacing() * max(0, len(sizes) - 1)
+            self._hint = self._with_margins(QSize(width, max((size.height() for size in sizes), default=0)))
+        return self._hint
 
     def minimumSize(self) -> QSize:
         """Return the size of the largest item."""

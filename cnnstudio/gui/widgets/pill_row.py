@@ -1,6 +1,7 @@
 """One of a few, as pills that wrap."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import (
@@ -31,6 +32,7 @@ class PillRow(QFrame):
         self._group = QButtonGroup(self)
         self._buttons: dict[str, QPushButton] = {}
         self._group.buttonClicked.connect(self._report)
+        self._group.buttonToggled.connect(self._stop_tab_at)
         self.set_options(options)
 
     def options(self) -> tuple[str, ...]:
@@ -47,6 +49,9 @@ class PillRow(QFrame):
             button.setParent(None)
             button.deleteLater()
         self._buttons = {key: self._button(key, text) for key, text in options.items()}
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # Qt puts nothing behind what takes no focus
+        self.come_behind(self)  # else what is made later comes last in the window
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         if options:
             self.set_value(kept if kept in options else next(iter(options)))
 
@@ -58,6 +63,15 @@ class PillRow(QFrame):
         """
         self._buttons[key].setText(text)
         self._buttons[key].setAccessibleName(f"{self.accessibleName()}: {text}")
+
+    def come_behind(self, before: QWidget) -> None:
+        """Let Tab come to the pills from another widget, which takes the focus."""
+        for each in self._buttons.values():
+            each.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        for one, other in pairwise((before, *self._buttons.values())):
+            QWidget.setTabOrder(one, other)
+        for each in self._buttons.values():
+            self._stop_tab_at(each, each.isChecked())
 
     def value(self) -> str:
         """Return the key that is chosen, empty if there are no options."""
@@ -84,6 +98,10 @@ class PillRow(QFrame):
         assert layout is not None
         layout.addWidget(button)
         return button
+
+    @Slot(QAbstractButton, bool)
+    def _stop_tab_at(self, button: QAbstractButton, chosen: bool) -> None:
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus if chosen else Qt.FocusPolicy.NoFocus)
 
     @Slot(QAbstractButton)
     def _report(self, button: QAbstractButton) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QWidget
 
 from cnnstudio.core.events import LayerPulse, Pulse
@@ -14,7 +14,6 @@ from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.row_model import ROW_ROLE, Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
 
-HINT: Final = "How strongly each layer learns appears here after the first steps of a run"
 SLOW: Final = 1e-4  # a tenth of the thousandth that is usual
 FAST: Final = 1e-2
 
@@ -148,14 +147,6 @@ class PulseTable(QTableView):
         """Take over the colours of the theme."""
         self._cells.tokens = tokens
         self.viewport().update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the rows, or words where there are none."""
-        super().paintEvent(event)
-        if not self.rows_model.rows:
-            painter = QPainter(self.viewport())
-            painter.setPen(QColor(self._cells.tokens.muted))
-            painter.drawText(self.viewport().rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, HINT)
 
 
 class _Cells(QStyledItemDelegate):

@@ -1,4 +1,6 @@
+import csv
 import threading
+from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QLabel, QPushButton
@@ -43,7 +45,7 @@ def said(panel: DoctorPanel) -> list[str]:
 
 def test_without_a_finding_it_says_so(panel: DoctorPanel, session: Session) -> None:
     nothing = child(panel, QLabel, "train.doctor.nothing")
-    assert nothing.text() == "What goes wrong while a run learns is named here"
+    assert nothing.text() == "What goes wrong while a run learns appears here, with what mends it"
     begin(session)
     feed(session, tiny(batch_size=8), step(1.0), epoch(1))
     assert nothing.isVisible()
@@ -136,3 +138,20 @@ def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Ses
     feed(session, changed(1.5, "train.lr", 0.5, 0.05, "lr × 0.1"))
     assert not button.isVisible()
     session._runs.host._timer.stop()
+
+
+def test_findings_are_saved_as_a_table(panel: DoctorPanel, session: Session, tmp_path: Path) -> None:
+    save = child(panel, QPushButton, "train.doctor.save")
+    begin(session)
+    assert not save.isEnabled()
+    feed(session, tiny(), step(1.0), epoch(1))
+    assert save.isEnabled()
+    panel.save(tmp_path / "findings.csv")
+    head, row = csv.reader((tmp_path / "findings.csv").read_text(encoding="utf-8").splitlines())
+    assert head == ["finding", "sentence", "curve", "begin_epoch", "end_epoch", "remedies"]
+    (finding,) = panel.findings
+    assert row[:3] == [finding.kind, finding.sentence, finding.evidence.curve]
+    assert row[5] == "; ".join(remedy.label for remedy in finding.remedies)
+    assert notice(session)[0] == "info"
+    begin(session)
+    assert not save.isEnabled()

@@ -103,10 +103,13 @@ def labels(panel: StepPanel) -> list[str]:
 
 def test_the_card_says_what_to_do_while_there_is_nothing_to_see(panel: StepPanel, session: Session) -> None:
     button = child(panel, QPushButton, "train.step.next")
-    assert hint(panel) == "Start a run, pause it (Space), then press . to take one step"
+    assert (
+        hint(panel)
+        == "What a training step computes appears here: start a run, pause it (Space), then press . to take one step"
+    )
     assert not button.isEnabled()
     begin(session)
-    assert hint(panel) == "Pause (Space), then press . to take one step"
+    assert hint(panel) == "What a training step computes appears here: pause (Space), then press . to take one step"
     assert not button.isEnabled()
     session.pause()
     assert hint(panel).startswith("Press . to take one step")
@@ -218,7 +221,7 @@ def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel
     paused.take(FORWARD)
     assert pages.currentIndex() == 1
     session.resume()
-    assert hint(paused) == "Pause (Space), then press . to take one step"
+    assert hint(paused) == "What a training step computes appears here: pause (Space), then press . to take one step"
     assert (labels(paused), paused.subtitle()) == ([], "")
     paused.take(FORWARD)  # which came late
     assert pages.currentIndex() == 0
@@ -226,7 +229,7 @@ def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel
     paused.take(FORWARD)
     assert pages.currentIndex() == 1
     finish(session)
-    assert hint(paused).startswith("Start a run")
+    assert hint(paused).startswith("What a training step computes appears here: start a run")
 
 
 def test_a_running_run_pauses_first(panel: StepPanel, session: Session) -> None:

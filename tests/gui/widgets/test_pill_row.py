@@ -1,7 +1,7 @@
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QApplication, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import Theme
@@ -34,6 +34,26 @@ def test_first_option_is_chosen_until_a_click(qtbot: QtBot, row: PillRow) -> Non
     assert row.value() == "freeze"
     assert not button(row, "scratch").isChecked()
     assert button(row, "freeze").accessibleName() == "Transfer: Head only"
+
+
+def test_tab_reaches_the_chosen_option_where_the_row_is(qtbot: QtBot, theme: Theme) -> None:
+    window = QWidget()
+    row = PillRow("transfer.mode", "Transfer", {"only": "Only"})
+    before, behind = QPushButton("before"), QPushButton("behind")
+    layout = QVBoxLayout(window)
+    for part in (before, row, behind):
+        layout.addWidget(part)
+    qtbot.addWidget(window)
+    window.show()
+    qtbot.waitExposed(window)
+    row.set_options(MODES)  # their buttons are made after those around
+    row.set_value("freeze")
+    QApplication.processEvents()
+    before.setFocus()
+    QTest.keyClick(before, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is button(row, "freeze")
+    QTest.keyClick(button(row, "freeze"), Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is behind
 
 
 def test_arrow_keys_move_the_choice(qtbot: QtBot, row: PillRow) -> None:
