@@ -70,7 +70,7 @@ def examine(config: Config, counts: Sequence[ClassCount] = ()) -> Examined:
     card = registry.card(config.model.arch)
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
     flow = Flow(network)
-    summary = summarise(network, image_size=max(side, smallest(flow)), flow=flow)
+    summary = summarise(network, image_size=max(side, smallest(flow, side)), flow=flow)
     for finding in found:  # so that what else is wrong shows at once
         config = finding.remedies[0].applied(config)
     phases = training_phases(config)

@@ -1,17 +1,18 @@
 """What the window asks of torch, in functions that run beside the GUI thread and import torch themselves."""
 
+import contextlib
 import gc
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cnnstudio.core.config import Config
+from cnnstudio.core.config import Config, Padding
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.findings import Finding, refusal
 from cnnstudio.data.images import Pixels, UnreadableImageError, image_size, read_image, read_thumbnail
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
 
 _LARGEST: Final = 1024
+_SETTLED: Final = 0.5  # seconds after which nobody is about to flip the next switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,28 @@ def describe(config: Config, counts: Sequence[ClassCount]) -> Described:
         device, reason = compute.label, _reason(config, compute.name, compute.device.type)
         arithmetic = tuning(found.tuned.why, found.tuned.tried, found.tuned.deterministic_cost)
     return Described(found.summary, found.findings, device, reason, arithmetic)
+
+
+def foresee(config: Config, job: Job[None]) -> None:
+    """Find out the smallest images for the other borders of a network, so that each is there when it is chosen.
+
+    Raises:
+        CancelledError: There is something else to do.
+    """
+    from cnnstudio.models.create import outline
+    from cnnstudio.models.flow import Flow
+    from cnnstudio.models.summary import smallest_for
+
+    def flow(settings: Config) -> Flow:
+        return Flow(outline(settings, 1000))
+
+    job.rest(_SETTLED)
+    for padding in get_args(Padding):
+        for aux in dict.fromkeys((config.model.aux, 0.0)):
+            job.report(None)
+            other = config.replace("model.padding", padding).replace("model.aux", aux)
+            with contextlib.suppress(InputError):  # it has no such switches
+                smallest_for(other.model, partial(flow, other))
 
 
 def weights_report(config: Config, classes: int) -> WeightsReport:

@@ -396,6 +396,7 @@ class Session(QObject):
                 device_reason=answer.reason,
                 arithmetic=answer.arithmetic,
             )
+            self._tasks.submit("foresee", lambda job: background.foresee(config, job), lambda _: None, self._failed)
             if self._start_when_ready and found is not None and self.state.surveying is None:
                 self._start_when_ready = False  # once: what is refused now is not started later by itself
                 self.start()
@@ -403,6 +404,7 @@ class Session(QObject):
         def describe(_job: Job[background.Described]) -> background.Described:
             return background.describe(config, found.counts() if found else ())
 
+        self._tasks.cancel("foresee")
         self._tasks.submit("describe", describe, described, self._failed)
         self.weights.follow(config, classes, ready=True)
 

@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 _POLL_MS = 10
 _THREADS = 4
+_DRAWN = 0.15  # seconds within which the window has drawn what a work has found
 
 
 class CancelledError(Exception):
@@ -38,6 +39,10 @@ class Job(Generic[T]):
     def cancel(self) -> None:
         """Let the next report raise."""
         self._cancelled.set()
+
+    def rest(self, seconds: float) -> None:
+        """Leave the processor to others, unless nobody waits any longer."""
+        self._cancelled.wait(seconds)
 
     @property
     def cancelled(self) -> bool:
@@ -89,7 +94,7 @@ class Tasks(QObject):
             done: Called on the GUI thread with the result.
             failed: Called on the GUI thread with what was raised.
             progress: Called on the GUI thread with the latest report.
-            after: Key of work that is to be done first, if it is under way.
+            after: Key of work that is to be done and drawn first, if it is under way.
         """
         self.cancel(key)
         if self._closed:
@@ -100,6 +105,7 @@ class Tasks(QObject):
         def in_turn() -> T:
             if first is not None:
                 wait((first.future,))
+                job.rest(_DRAWN)
                 job.report(None)
             return work(job)
 

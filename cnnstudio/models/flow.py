@@ -163,7 +163,7 @@ class Flow:
             signals = [each for part in arguments for each in (part if isinstance(part, list) else (part,))]
             inputs = tuple(dict.fromkeys(signal.source for signal in signals if signal.source))
             self._passages.append(Passage(path, module, output, inputs))
-            return replace(output, source=path)
+            return Signal(output.shape, output.fields, output.jump, output.image_size, path)  # `replace` is slow
 
         return record
 
@@ -217,7 +217,7 @@ def _slide(
         for field, side, spread in zip(x.fields, pair(kernel), pair(dilation), strict=True)
     )
     shape = (x.shape[0], channels, *sizes)
-    return replace(x, shape=shape, fields=(height, width), jump=x.jump * pair(stride)[0])
+    return Signal(shape, (height, width), x.jump * pair(stride)[0], x.image_size, x.source)
 
 
 def _conv2d(

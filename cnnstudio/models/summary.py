@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnstudio.core.config import ModelConfig
 from cnnstudio.core.errors import InputError
+from cnnstudio.models import registry
 from cnnstudio.models.blocks import BasicConv2d
 from cnnstudio.models.flow import Flow, Passage, Signal, pair
 from cnnstudio.models.network import Network
@@ -114,7 +115,7 @@ def summarise(network: Network, *, image_size: int, flow: Flow | None = None) ->
         InputError: The image is too small for the network.
     """
     flow = flow or Flow(network)
-    minimum = smallest(flow)
+    minimum = smallest(flow, image_size)
     _check(flow, network, image_size, minimum, "this network")
     parameters = tuple(network.parameters())
     uncounted = {id(each): each.numel() for each in parameters}
@@ -137,21 +138,23 @@ def minimum_size(network: Network) -> int:
     return smallest(Flow(network))
 
 
-def smallest(flow: Flow) -> int:
-    """Return the same of what passes through a network."""
-    return smallest_for(flow.model, lambda: flow)
+def smallest(flow: Flow, image_size: int = _MANY_PIXELS) -> int:
+    """Return the same of what passes through a network, for which images of `image_size` pixels are tried first."""
+    return smallest_for(flow.model, lambda: flow, image_size)
 
 
-def smallest_for(model: ModelConfig, flow: Callable[[], Flow]) -> int:
+def smallest_for(model: ModelConfig, flow: Callable[[], Flow], image_size: int = _MANY_PIXELS) -> int:
     """Return the same for some switches; it is remembered, as trying takes several passes and these alone decide.
 
     Args:
         model: The switches.
         flow: What passes through a network with these switches; asked only if that is needed.
+        image_size: Tried first.
     """
-    key = model.model_copy(update={"dropout2d": 0.0, "pretrained": False})
+    decides = {"dropout2d": 0.0, "pretrained": False, "batchnorm": True, "aux": float(model.aux > 0)}
+    key = registry.resolved(model).model_copy(update=decides)
     if key not in _MINIMA:
-        _MINIMA[key] = _tried(flow())
+        _MINIMA[key] = _tried(flow(), image_size)
     return _MINIMA[key]
 
 
@@ -167,7 +170,7 @@ def check_image_size(network: Network, image_size: int, title: str) -> None:
         InputError: They are not; the smallest legal size is named.
     """
     flow = Flow(network)
-    _check(flow, network, image_size, smallest(flow), title)
+    _check(flow, network, image_size, smallest(flow, image_size), title)
 
 
 def watchable(network: Network) -> tuple[str, ...]:
@@ -188,8 +191,8 @@ def watchable(network: Network) -> tuple[str, ...]:
     return tuple(paths)
 
 
-def _tried(flow: Flow) -> int:
-    legal, illegal, step = _MANY_PIXELS, 0, 1
+def _tried(flow: Flow, first: int) -> int:
+    legal, illegal, step = first, 0, 1
     while not flow.accepts(legal):
         illegal, legal = legal, 2 * legal
         assert legal <= _LARGEST_MINIMUM, "the network takes no image at all"

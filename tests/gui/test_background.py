@@ -9,7 +9,10 @@ from cnnstudio.core.config import Config, ModelConfig, load_config
 from cnnstudio.core.errors import InputError
 from cnnstudio.data.survey import ClassCount
 from cnnstudio.gui import background
-from cnnstudio.models import registry
+from cnnstudio.gui.tasks import CancelledError, Job
+from cnnstudio.models import registry, summary
+from cnnstudio.models.create import outline
+from cnnstudio.models.summary import minimum_size
 from tests.models.made_weights import written, zeros
 
 
@@ -143,3 +146,21 @@ def test_what_an_earlier_run_has_found_is_used_and_said() -> None:
     found = describe(*settings)
     assert found.arithmetic == "Tried in an earlier run, with 32 images a step:\nfloat32 · contiguous: 50 images/s"
     assert describe(*settings, "data.batch_size=4").arithmetic == ""
+
+
+def test_the_smallest_images_of_other_borders_are_found_out_beforehand(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config().replace("model.arch", "googlenet")
+    monkeypatch.setattr(background, "_SETTLED", 0.0)
+    monkeypatch.setattr(summary, "_MINIMA", {})
+    background.foresee(config, Job())
+    known = {(each.padding, each.aux > 0): size for each, size in summary._MINIMA.items()}
+    assert len(known) == 10
+    assert known["valid", True] > known["same", True]
+    assert known["valid", False] == minimum_size(
+        outline(config.replace("model.padding", "valid").replace("model.aux", 0.0), 3)
+    )
+
+    given_up: Job[None] = Job()
+    given_up.cancel()
+    with pytest.raises(CancelledError):
+        background.foresee(config, given_up)

@@ -178,11 +178,14 @@ def test_a_summary_does_not_load_torchs_compiler() -> None:
     code = """if True:
         import sys
         from cnnstudio.core.config import Config
-        from cnnstudio.models.create import outline
+        from cnnstudio.models.create import outline, rehearse
         from cnnstudio.models.registry import cards
         from cnnstudio.models.summary import summarise
         for arch in cards():
             summarise(outline(Config().replace("model.arch", arch.name), 6), image_size=arch.image_size)
+        config = Config().replace("model.arch", "efficientnet_lite0").replace("transfer.mode", "finetune")
+        for batchnorm in (True, False):
+            rehearse(config.replace("model.batchnorm", batchnorm), 6)
         sys.exit("torch._dynamo" in sys.modules)"""
     subprocess.run([sys.executable, "-c", code], check=True)
 

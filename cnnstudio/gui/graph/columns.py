@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from cnnstudio.gui.graph.blocks import Block, Graph
@@ -45,7 +46,8 @@ def choose_breaks(graph: Graph, expanded: Collection[str], width: float, height:
     sizes = [size_of(block, block.key in expanded) for block in chain]
     sides = _side_widths(graph, chain, expanded)
     best: tuple[float, tuple[int, ...]] = (0.0, (0,))
-    for starts, tallest in _partitions(chain, [size.height for size in sizes]):
+    begins = tuple(number == 0 or block.stage != chain[number - 1].stage for number, block in enumerate(chain))
+    for starts, tallest in _partitions(begins, tuple(size.height for size in sizes)):
         total = sum(
             max(size.width for size in sizes[start:end]) + max(sides[start:end]) + _GUTTER
             for start, end in zip(starts, (*starts[1:], len(chain)), strict=True)
@@ -69,20 +71,22 @@ def _side_widths(graph: Graph, chain: Sequence[Block], expanded: Collection[str]
     return widths
 
 
-def _partitions(chain: Sequence[Block], heights: Sequence[float]) -> list[tuple[tuple[int, ...], float]]:
-    """Return for each number of columns where they start and how tall the tallest is."""
-    count = len(chain)
-    costs = [
-        height + _STEP + (_STAGE if number == 0 or block.stage != chain[number - 1].stage else 0)
-        for number, (block, height) in enumerate(zip(chain, heights, strict=True))
-    ]
+@lru_cache(maxsize=32)
+def _partitions(begins: tuple[bool, ...], heights: tuple[float, ...]) -> list[tuple[tuple[int, ...], float]]:
+    """Return for each number of columns where they start and how tall the tallest is; remembered, as it takes long.
+
+    Args:
+        begins: Whether a stage begins with the block.
+        heights: Of the blocks.
+    """
+    count = len(heights)
+    costs = [height + _STEP + (_STAGE if first else 0) for first, height in zip(begins, heights, strict=True)]
     sums = [0.0]
     for cost in costs:
         sums.append(sums[-1] + cost)
 
     def tall(start: int, end: int) -> float:
-        torn = start > 0 and chain[start].stage == chain[start - 1].stage
-        return sums[end] - sums[start] + (_TORN if torn else 0)
+        return sums[end] - sums[start] + (0 if begins[start] else _TORN)
 
     # For the first so many blocks: the tallest column, the sum of squares (least where columns are even), the starts.
     best: list[tuple[float, float, tuple[int, ...]]] = [

@@ -88,7 +88,9 @@ class GraphCanvas(GraphView):
         if self.drawing:
             drawing = self.drawing if keys is None else self.drawing.opened(keys)
             room = self.viewport().size()
-            self._draw(drawing.wrapped(room.width(), room.height()))
+            wrapped = drawing.wrapped(room.width(), room.height())
+            if drawing is not self.drawing or wrapped.breaks != drawing.breaks:
+                self._draw(wrapped)
             self.fit()
 
     def set_style(self, style: GraphStyle) -> None:
