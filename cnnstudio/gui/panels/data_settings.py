@@ -5,6 +5,7 @@ from typing import Final
 from PySide6.QtCore import QSignalBlocker, Slot
 
 from cnnstudio.core.errors import InputError
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -46,11 +47,14 @@ class DataSettings(Card):
         self._share.valueChanged.connect(lambda value: session.set_value("data.val_fraction", value / 100))
         self._batch.valueChanged.connect(lambda value: session.set_value("data.batch_size", value))
         self._augment.toggled.connect(lambda on: session.set_value("data.augment", on))
+        self._seen = Seen()
         session.changed.connect(self._show)
         self._show(session.state)
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
+        if not self._seen.anew(state.config, state.survey, state.notice):  # which may be why a control is to go back
+            return
         data = state.config.data
         percent = round(100 * data.val_fraction)
         with QSignalBlocker(self._share), QSignalBlocker(self._batch), QSignalBlocker(self._augment):

@@ -15,6 +15,7 @@ from cnnstudio.gui.panels.live_card import LiveCard, save_button
 from cnnstudio.gui.panels.map_layers import MapLayers
 from cnnstudio.gui.panels.map_view import MapViewButton
 from cnnstudio.gui.pictures import to_image
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme, Tokens
@@ -48,6 +49,7 @@ class FeatureMapsPanel(LiveCard):
         self._image = ImageChooser("train.maps.image", session, self)
         self._image_place = QWidget()
         self._survey = session.state.survey
+        self._shown = Seen()
         self._view = MapViewButton("train.maps.view")
         self._save = save_button("train.maps.save", "Save the feature maps as PNG")
         self._answer = QLabel()
@@ -199,8 +201,11 @@ class FeatureMapsPanel(LiveCard):
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
-        started = state.run.started
-        elsewhere = state.run.status == "following" and not state.can_look
+        run = state.run
+        if not self._shown.anew(run.started, run.status, state.can_look, state.summary, state.survey):
+            return
+        started = run.started
+        elsewhere = run.status == "following" and not state.can_look
         layers = started.layers if started and not elsewhere else ()
         self._wall.set_hint(_ELSEWHERE if elsewhere else _COMING if layers else HINT)
         self._layers.setVisible(bool(layers))

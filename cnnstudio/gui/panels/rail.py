@@ -101,10 +101,12 @@ class RailButton(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self.set_badge("none")
+        self.setAccessibleName(item.text)
 
     def set_badge(self, badge: Badge) -> None:
         """Change the state, also for those who hear it."""
+        if badge == self.badge:
+            return
         self.badge = badge
         words = _BADGE_WORDS[badge]
         self.setAccessibleName(f"{self.text()}, {words}" if words else self.text())

@@ -73,8 +73,9 @@ class TopBar(QFrame):
 
     def set_state(self, state: RunState) -> None:
         """Show whether a run is idle, running, paused or stopping, or followed while another process trains it."""
-        self._state = state
-        self._show()
+        if state != self._state:
+            self._state = state
+            self._show()
 
     def set_subtitle(self, text: str) -> None:
         """Say what is open: `garden-birds · resnet18 · run 7`."""
@@ -82,8 +83,9 @@ class TopBar(QFrame):
 
     def set_start_refusal(self, sentence: str) -> None:
         """Say why a run cannot start now; an empty sentence enables Start."""
-        self._refusal = sentence
-        self._show()
+        if sentence != self._refusal:
+            self._refusal = sentence
+            self._show()
 
     def set_device(self, text: str, state: DeviceState, why: str = "") -> None:
         """Say what computes, and why."""

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from cnnstudio.core.config import Config
 from cnnstudio.gui.companions import value
 from cnnstudio.gui.panels.rate_finder import RateFinder
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -61,6 +62,7 @@ class TrainingSettings(Card):
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.settings", "Training", parent=parent)
         self._config = session.state.config
+        self._seen = Seen()
         self._epochs = SpinField("train.epochs", "Epochs", low=1, high=100_000)
         self._lr = ComboField("train.lr", "Learning rate", {rate: rate for rate in _RATES})
         self._optimizer = ComboField("train.optimizer", "Optimizer", {"adamw": "AdamW", "sgd": "SGD"})
@@ -166,6 +168,9 @@ class TrainingSettings(Card):
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
+        # A notice may be why a control is to go back.
+        if not self._seen.anew(state.config, state.run.active, state.start_refusal, state.notice):
+            return
         self._config = state.config
         self._name_more()
         train, compute = state.config.train, state.config.compute

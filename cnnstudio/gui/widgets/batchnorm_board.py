@@ -115,7 +115,7 @@ class BatchNormBoard(QWidget):
             self._show_channel(self._shown)
 
     def _parts(self) -> list[Callable[[], None]]:
-        return [self._draw_affine, self._draw_statistics, lambda: self._show_channel(self._shown)]
+        return [self._draw_affine, self._draw_statistics, self._draw_distributions, self._draw_histories]
 
     def _draw_all(self) -> None:
         for part in self._parts():
@@ -124,11 +124,15 @@ class BatchNormBoard(QWidget):
     def _draw_affine(self) -> None:
         assert self._scope is not None
         self._arrange(self._scope)
+        for chart in self._charts.values():
+            chart.ring(self._shown)
 
     def _draw_statistics(self) -> None:
         assert self._scope is not None
         self._mean.show_channels(self._scope.running_mean, self._scope.mean)
         self._var.show_channels(self._scope.running_var, self._scope.var)
+        for plot in (self._mean, self._var):
+            plot.ring(self._shown)
 
     @Slot()
     def _go_on(self) -> None:
@@ -168,20 +172,28 @@ class BatchNormBoard(QWidget):
         self.channel_chosen.emit(channel)
 
     def _show_channel(self, channel: int) -> None:
-        scope = self._scope
-        if scope is None:
+        if self._scope is None:
             return
         self._shown = channel
         self._ring()
-        before, normalised, after = _distributions(scope, channel)
+        self._draw_distributions()
+        self._draw_histories()
+
+    def _draw_distributions(self) -> None:
+        assert self._scope is not None
+        before, normalised, after = _distributions(self._scope, self._shown)
         self._before.show_bins(before)
         self._after.show_bins(after, normalised)
-        whose = "all channels" if channel < 0 else f"channel {channel}"
-        self._before.set_title(f"{whose}, before")
+        self._before.set_title(f"{self._whose('all channels')}, before")
         self._after.set_title("after, with γ and β (┄ without)")
+
+    def _draw_histories(self) -> None:
         for kind, past in self._pasts.items():
-            past.show_history(*self._histories[kind].of(channel), "mean of all" if channel < 0 else whose)
-        self.channel_shown.emit(channel)
+            past.show_history(*self._histories[kind].of(self._shown), self._whose("mean of all"))
+        self.channel_shown.emit(self._shown)
+
+    def _whose(self, all_of_them: str) -> str:
+        return all_of_them if self._shown < 0 else f"channel {self._shown}"
 
 
 def _values(scope: BatchNormScope, kind: Affine) -> NDArray[np.float32]:

@@ -36,6 +36,8 @@ class DeviceChip(QPushButton):
             state: `good`, or `warn` where something faster was expected.
             why: One sentence for the tooltip.
         """
+        if (text, state, why) == (self.text(), self._state, self.toolTip()):
+            return
         self._state = state
         self.setText(text)
         self.setToolTip(why)

@@ -23,8 +23,9 @@ class ElidedLabel(QLabel):
 
     def setText(self, text: str) -> None:
         """Show another text."""
-        super().setText(text)
-        self._explain()
+        if text != self.text():
+            super().setText(text)
+            self._explain()
 
     def minimumSizeHint(self) -> QSize:
         """Return room for a few letters."""
