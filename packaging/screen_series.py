@@ -1,7 +1,7 @@
 """Pictures of a run as somebody sees it: `python packaging/screen_series.py IMAGES OUT [--set key=value …]`.
 
-Trains in the window, off screen, and saves a picture every few seconds: the live views take turns, and at the end the
-run is stepped through, stage by stage.
+Trains in the window, off screen, and saves a picture every few seconds from the first steps on: the live views take
+turns, and at the end the run is stepped through, stage by stage.
 """
 
 import argparse
@@ -40,6 +40,7 @@ def _take(options: argparse.Namespace) -> int:
     from PySide6.QtWidgets import QApplication, QPushButton
 
     from cnnstudio.core.config import load_config
+    from cnnstudio.core.events import Event, StepEnded
     from cnnstudio.gui.main_window import MainWindow
     from cnnstudio.gui.session import Session
     from cnnstudio.gui.theme import Theme
@@ -74,9 +75,14 @@ def _take(options: argparse.Namespace) -> int:
         assert pill is not None, view
         pill.click()
 
+    def begin(events: list[Event]) -> None:
+        """Begin when the first steps are told: until then images are read."""
+        if not taken and not timer.isActive() and any(isinstance(event, StepEnded) for event in events):
+            timer.start()
+
     timer.timeout.connect(picture)
     session.run_began.connect(lambda: window.show_page("train"))
-    session.run_began.connect(timer.start)
+    session.streamed.connect(begin)
     session.start_when_ready()
     session.open_folder(options.images)
     QTimer.singleShot(1000 * (options.seconds + 300), window.leave)
