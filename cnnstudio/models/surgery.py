@@ -31,20 +31,20 @@ def fold_batchnorm(source: Network, target: Network) -> None:
     """Give a network without BatchNorm the function that one with BatchNorm has in evaluation mode.
 
     A convolution and the BatchNorm behind it are one convolution with weight w·γ/√(σ²+ε) and bias β − μ·γ/√(σ²+ε).
-    On the meta device there are no numbers to compute with, and torch would load its compiler (seconds) to find out.
+    A layer on the meta device has no numbers to compute with; torch would load its compiler (seconds) to find out.
 
     Args:
         source: With BatchNorm2d behind convolutions.
         target: The same architecture without; its weights are replaced.
     """
-    if target.get_submodule(target.head).weight.is_meta:
-        return
     layers = [each for each in source.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
     others = [each for each in target.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
     norms = norms_behind(source)
     with torch.no_grad():
         for layer, other in zip(layers, others, strict=True):
             assert other.weight.shape == layer.weight.shape
+            if other.weight.is_meta:
+                continue
             weight = layer.weight.double()
             bias = torch.zeros(len(weight), dtype=torch.float64) if layer.bias is None else layer.bias.double()
             if layer in norms:
