@@ -28,11 +28,6 @@ class Kernels:
     captions: tuple[str, ...] = ()
 
     @property
-    def colored(self) -> bool:
-        """Whether they are kernels over red, green and blue."""
-        return self.values.ndim == 4
-
-    @property
     def sides(self) -> tuple[int, int]:
         """Height and width of a kernel."""
         height, width = self.values.shape[-2:]
