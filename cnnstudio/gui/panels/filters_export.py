@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter, QRegion
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
+from cnnstudio.gui.saved_file import write_saved
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.filter_view import FilterView
 
@@ -41,11 +42,7 @@ def save_filters(path: Path, view: FilterView, title: str, tokens: Tokens) -> No
         case other:
             what = f"filters cannot be saved as {other or 'a file without an ending'}"
             raise InputError(what, where=path, remedy="name it .png or .csv")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None
+    write_saved(path, data)
 
 
 def _table(view: FilterView) -> bytes:

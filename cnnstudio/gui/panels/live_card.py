@@ -5,9 +5,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton
 
+from cnnstudio.core.errors import InputError
 from cnnstudio.core.pictures import Picture
+from cnnstudio.gui.saved_file import write_saved
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.widgets.card import Card
+from cnnstudio.gui.words import in_sentences
 
 
 class LiveCard(Card):
@@ -56,9 +59,8 @@ def write_file(session: Session, path: Path, content: bytes, what: str) -> None:
         what: Was saved, with its verb: `The figures are`.
     """
     try:
-        path.write_bytes(content)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        session.say("error", f"The file cannot be written: {reason}. Choose another folder. ({path})")
+        write_saved(path, content)
+    except InputError as error:
+        session.say("error", in_sentences(error))
     else:
         session.say("info", f"{what} saved: {path}")

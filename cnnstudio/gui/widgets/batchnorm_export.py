@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.pictures import BatchNormScope
+from cnnstudio.gui.saved_file import write_saved
 
 FORMATS: Final = {"png": "PNG image (*.png)", "csv": "CSV table (*.csv)"}
 _SCALE: Final = 2  # pixels of a PNG to one of the screen
@@ -36,11 +37,7 @@ def save_scope(path: Path, scope: BatchNormScope, board: QWidget, ground: str) -
         case other:
             what = f"this cannot be saved as {other or 'a file without an ending'}"
             raise InputError(what, where=path, remedy="name it .png or .csv")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None
+    write_saved(path, data)
 
 
 def _table(scope: BatchNormScope) -> bytes:

@@ -12,6 +12,7 @@ from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
+from cnnstudio.gui.saved_file import write_saved
 from cnnstudio.gui.widgets.curve_plot import CurvePlot
 
 FORMATS: Final = {"csv": "CSV table (*.csv)", "png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)"}
@@ -41,11 +42,7 @@ def save_curves(path: Path, shown: CurvePlot, plots: Sequence[CurvePlot]) -> Non
         case other:
             what = f"curves cannot be saved as {other or 'a file without an ending'}"
             raise InputError(what, where=path, remedy="name it .csv, .png or .svg")
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None
+    write_saved(path, data)
 
 
 def _table(plots: Sequence[CurvePlot]) -> bytes:

@@ -11,6 +11,7 @@ from PySide6.QtSvg import QSvgGenerator
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.gui.graph.picture import Picture
+from cnnstudio.gui.saved_file import write_saved
 from cnnstudio.gui.widgets.graph_legend import entries_of, legend_height, paint_legend
 from cnnstudio.gui.widgets.graph_painter import paint_block, paint_ground
 from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle
@@ -50,7 +51,7 @@ class Sheet:
         generator.setTitle("Network")
         generator.setDescription(f"{len(self._picture.blocks)} blocks, {len(self._picture.graph.rows)} layers")
         self._paint(QPainter(generator))
-        _write(path, _with_fallback(bytes(data.data()), self._style.font(12)))
+        write_saved(path, _with_fallback(bytes(data.data()), self._style.font(12)))
 
     def save_png(self, path: Path, scale: float) -> None:
         """Write an image.
@@ -75,7 +76,7 @@ class Sheet:
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
         written = QImageWriter(buffer, QByteArray(b"png")).write(image)
         assert written, "Qt writes PNG files without a plugin"
-        _write(path, bytes(data.data()))
+        write_saved(path, bytes(data.data()))
 
     def _paint(self, painter: QPainter) -> None:
         picture, style, bounds = self._picture, self._style, self._picture.bounds
@@ -96,11 +97,3 @@ def _with_fallback(svg: bytes, font: QFont) -> bytes:
     """Name the font that was used, which the system may call otherwise, and what to take where it is not installed."""
     asked, used = escape(font.family()), escape(QFontInfo(font).family())
     return svg.replace(f'font-family="{asked}"'.encode(), f"font-family=\"'{used}', sans-serif\"".encode())
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, QSize
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QImageWriter, QPainter
 
-from cnnstudio.core.errors import InputError
+from cnnstudio.gui.saved_file import write_saved
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap
 from cnnstudio.gui.widgets.enlarged_map import EnlargedMap
@@ -123,8 +123,4 @@ def _write(image: QImage, path: Path) -> None:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     written = QImageWriter(buffer, QByteArray(b"png")).write(image)
     assert written, "Qt writes PNG files without a plugin"
-    try:
-        path.write_bytes(bytes(data.data()))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None
+    write_saved(path, bytes(data.data()))

@@ -1,0 +1,18 @@
+"""Writing a file that the user has named."""
+
+from pathlib import Path
+
+from cnnstudio.core.errors import InputError
+
+
+def write_saved(path: Path, content: bytes) -> None:
+    """Write a file; one that is there is replaced, as the user was asked about that.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"the file cannot be written: {reason}", where=path, remedy="choose another folder") from None
