@@ -13,6 +13,7 @@ from cnnstudio.gui.follow_host import FollowHost
 from cnnstudio.gui.run_host import RunHost
 from cnnstudio.gui.state import RunView
 from cnnstudio.gui.tasks import Tasks
+from cnnstudio.gui.turns import Turns
 from cnnstudio.runtime.runs import earlier
 
 
@@ -25,6 +26,7 @@ class RunWork(QObject):
 
     Signals:
         streamed: A list of events, and those of its warnings that are news.
+        drawing: It is the turn of drawings that take what was streamed together.
         held: The paused run is at rest; told again every tick.
         began_anew: What a followed run has reported no longer counts.
         over: The run has ended, and holds no thread or process any more, or it is followed no longer; and whether it
@@ -32,16 +34,18 @@ class RunWork(QObject):
     """
 
     streamed = Signal(object, object)
+    drawing = Signal()
     held = Signal()
     began_anew = Signal()
     over = Signal(bool)
 
-    def __init__(self, tasks: Tasks, parent: QObject | None = None) -> None:
+    def __init__(self, tasks: Tasks, turns: Turns, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._past: list[Scalar] = []  # what the earlier process of a resumed run has reported
         self._caught_up = False
-        self.host = RunHost(self)
+        self.host = RunHost(turns, self)
         self.host.streamed.connect(self._take)
+        self.host.drawing.connect(self.drawing)
         self.host.held.connect(self.held)
         self.host.ended.connect(lambda: self.over.emit(False))
         self.elsewhere = FollowHost(tasks, self)
@@ -107,6 +111,7 @@ class RunWork(QObject):
         news = _warnings(events) if self._caught_up else []  # what was said before this window looked is in the log
         self._caught_up = True
         self.streamed.emit(events, news)
+        self.drawing.emit()
 
     @Slot()
     def _follow_anew(self) -> None:

@@ -23,6 +23,7 @@ from cnnstudio.gui.rate_work import RateWork
 from cnnstudio.gui.run_work import RunWork
 from cnnstudio.gui.state import Notice, NoticeLevel, RunStatus, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Job, Tasks
+from cnnstudio.gui.turns import Turns
 from cnnstudio.gui.weights_view import WeightsView
 from cnnstudio.gui.weights_work import WeightsWork
 from cnnstudio.gui.words import in_sentences
@@ -51,10 +52,12 @@ class Session(QObject):
         rates: Tries learning rates.
         history: The time machine: shows the run as it was after any of its epochs.
         moments: Looks up the batch of a step, and saves the weights of an epoch.
+        turns: Shares the ticks of the window among what has to be shown.
 
     Signals:
         changed: The new state (`SessionState`).
         streamed: A list of a run's events, once a tick; for curves and pictures.
+        drawing: What was streamed can be drawn, where that takes long: in another tick.
         run_began: A run was started; curves of an earlier one are out of date.
         run_resumed: An earlier run goes on, here or in another process.
         stepped: One stage of a training step was asked for.
@@ -68,6 +71,7 @@ class Session(QObject):
 
     changed = Signal(object)
     streamed = Signal(object)
+    drawing = Signal()
     run_began = Signal()
     run_resumed = Signal()
     stepped = Signal()
@@ -104,8 +108,10 @@ class Session(QObject):
         self._folders.failed.connect(self._survey_failed)
         self._folders.drawn.connect(self.samples_drawn)
         self._folders.not_drawn.connect(self._failed)
-        self._runs = RunWork(self._tasks, self)
+        self.turns = Turns(self)
+        self._runs = RunWork(self._tasks, self.turns, self)
         self._runs.streamed.connect(self._take_events)
+        self._runs.drawing.connect(self.drawing)
         self._runs.held.connect(self._run_holds)
         self._runs.began_anew.connect(self._follow_anew)
         self._runs.over.connect(self._run_is_over)
@@ -296,6 +302,7 @@ class Session(QObject):
                 self.run_began.emit()
                 self._set(run=self.state.run.after(events))
                 self.streamed.emit(events)
+                self.drawing.emit()
 
         self._tasks.submit("recall", lambda _job: read_story(folder), show, self._failed)
 
@@ -307,7 +314,7 @@ class Session(QObject):
         elif run is not None:
             accuracy = next((each.val_accuracy for each in self.state.run.epochs if each.epoch == epoch), None)
             self._set(model_folder=run, model_epoch=AskedEpoch(epoch, accuracy))
-            self.say("info", f"The Test page asks the weights of {epoch_words(epoch)} of {run.name} now.")
+            self.say("info", f"The Test page now uses the weights of {epoch_words(epoch)} of {run.name}.")
 
     def predict(self, image: Path) -> None:
         """Ask the model of the Test page about an image."""
@@ -365,6 +372,7 @@ class Session(QObject):
     def close(self) -> None:
         """End all threads; a run keeps its best weights."""
         self._runs.close()
+        self.turns.close()
         self.history.close()
         self._tasks.close()
 

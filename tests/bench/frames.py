@@ -100,7 +100,7 @@ class _Frames(QObject):
         steps = sum(isinstance(event, StepEnded) for event in events)
         self._steps += steps
         if steps and not self._beat.isActive() and not self.done:
-            self._session._runs.host._timer.timeout.connect(self._measure_tick)  # called behind the host's own slot
+            self._session.turns._timer.timeout.connect(self._measure_tick)  # called behind the turns' own slot
             self._beat.start()
             self._next()
 

@@ -13,6 +13,10 @@ from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import StopRun
 from cnnstudio.core.events import Event
+from cnnstudio.core.pictures import Picture
+from cnnstudio.gui.panels.batchnorm_panel import BatchNormPanel
+from cnnstudio.gui.panels.dropout_panel import DropoutPanel
+from cnnstudio.gui.panels.step_panel import StepPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunStatus, RunView, Work
 
@@ -82,10 +86,18 @@ def begin(session: Session) -> None:
 def feed(session: Session, *events: Event) -> None:
     """Hand events over as the host of a run does, and wait until the training doctor, if there is one, has judged."""
     session._runs.host.streamed.emit(list(events))
+    session._runs.host.drawing.emit()
+    session.turns.finish()
     late = time.monotonic() + WAIT / 1000
     while session._tasks.busy("doctor"):
         assert time.monotonic() < late
         QApplication.processEvents()
+
+
+def take(card: BatchNormPanel | DropoutPanel | StepPanel, picture: Picture) -> None:
+    """Give a picture to a live view that draws in turns, and wait for all of them."""
+    card.take(picture)
+    card._session.turns.finish()
 
 
 def finish(session: Session) -> None:

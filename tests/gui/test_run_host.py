@@ -13,6 +13,7 @@ from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.core.events import Event, Phase, RunEnded, StepEnded
 from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.gui.run_host import RunHost
+from cnnstudio.gui.turns import Turns
 from tests.gui.events import ended, epoch, maps, started, step
 from tests.runtime.children import acting
 
@@ -42,7 +43,8 @@ class Listener:
 
 @pytest.fixture
 def host(qtbot: QtBot) -> Iterator[RunHost]:
-    host = RunHost()
+    turns = Turns()
+    host = RunHost(turns)
     yield host
     host.close()
 
@@ -104,6 +106,27 @@ def test_events_arrive_in_order_on_the_gui_thread_and_the_end_after_all_of_them(
     assert listener.story == ["streamed", "ended"]
     assert listener.threads == {QThread.currentThread()}
     assert workers != [QThread.currentThread()]
+
+
+def test_scalars_drawings_and_pictures_have_turns_of_their_own(
+    qtbot: QtBot, host: RunHost, play: Callable[[Training], None]
+) -> None:
+    turns: list[str] = []
+    told = threading.Event()
+
+    def training(_config: Config, sink: Callable[[Event], None], control: Control) -> None:
+        sink(maps("features.0", channels=2))
+        sink(step(0.1))
+        sink(step(0.2))
+        told.set()
+        until_stopped(lambda event: sink(event) if isinstance(event, RunEnded) else None, control)
+
+    host.streamed.connect(lambda events: turns.append("+".join(type(event).__name__ for event in events)))
+    host.drawing.connect(lambda: turns.append("drawing"))
+    play(training)
+    assert told.wait(10)  # all is there before the GUI thread looks
+    qtbot.waitUntil(lambda: len(turns) == 3)
+    assert turns == ["StepEnded+StepEnded", "drawing", "FeatureMaps"]
 
 
 def test_of_pictures_only_the_latest_arrives(

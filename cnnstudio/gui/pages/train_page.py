@@ -12,6 +12,7 @@ from cnnstudio.gui.panels.run_figures import RunFigures
 from cnnstudio.gui.panels.training_settings import TrainingSettings
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.island import Island
 
 _COLUMN = 316
 _FIGURES = 256
@@ -35,9 +36,10 @@ class TrainPage(QWidget):
     def _lay_out(self, preflight: QWidget, figures: QWidget, settings: QWidget) -> None:
         top = QHBoxLayout()
         top.setSpacing(8)
-        top.addWidget(self._curves, 1)
-        figures.setFixedWidth(_FIGURES)
-        top.addWidget(figures)
+        beside = Island(figures)
+        beside.setFixedWidth(_FIGURES)
+        top.addWidget(Island(self._curves), 1)
+        top.addWidget(beside)
         left = QVBoxLayout()
         left.setSpacing(8)
         left.addWidget(preflight)

@@ -1,6 +1,7 @@
 """BatchNorm while it learns: γ and β, the batch against the running statistics, values before and after."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from cnnstudio.gui.panels.live_card import LiveCard, save_button
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.batchnorm_board import Plots
 from cnnstudio.gui.widgets.batchnorm_export import FORMATS, save_scope
 from cnnstudio.gui.widgets.field import ComboField
 from cnnstudio.gui.widgets.pill_row import PillRow
@@ -36,6 +38,8 @@ class BatchNormPanel(LiveCard):
         self._layer = ""
         self._seen = False
         self._view: BatchNormView | None = None
+        self._plots: Plots | None = None  # of the view; they are made before it
+        self._coming: BatchNormScope | None = None  # waits for the view
         self._layers = ComboField("train.batchnorm.layer", "BatchNorm layer", {})
         self._layers.setMaximumWidth(200)
         self._batches = PillRow("train.batchnorm.batch", "Batch", _BATCHES, self)
@@ -79,7 +83,13 @@ class BatchNormPanel(LiveCard):
         alone = self._batches.value() == "alone"
         if not isinstance(picture, BatchNormScope) or (picture.layer, bool(picture.image)) != (self._layer, alone):
             return
-        view = self._view or self._make_view()
+        if self._view is not None:
+            self._draw(self._view, picture)
+        else:
+            self._coming = picture
+            self._make_plots()
+
+    def _draw(self, view: BatchNormView, picture: BatchNormScope) -> None:
         view.show_scope(picture)
         self.set_subtitle(words.heading(picture))
         self._save.setEnabled(True)
@@ -96,14 +106,23 @@ class BatchNormPanel(LiveCard):
         else:
             self._session.say("info", f"BatchNorm is saved: {path}")
 
-    def _make_view(self) -> BatchNormView:
-        view = self._view = BatchNormView(self._batches)
+    def _make_plots(self) -> None:
+        """Make them one after the other, and then the view."""
+        if self._plots is None:
+            self._plots = Plots()
+            for make in self._plots.makers:
+                self._session.turns.later(make)
+            self._session.turns.later(partial(self._make_view, self._plots))
+
+    def _make_view(self, plots: Plots) -> None:
+        view = self._view = BatchNormView(plots, self._batches, self._session.turns.later)
         self._batches.show()
         self._theme.changed.connect(view.set_tokens)
         view.set_tokens(self._theme.tokens)
         self._pages.addWidget(view)
         view.come_behind(self._save)
-        return view
+        if self._coming is not None and self._coming.layer == self._layer:
+            self._draw(view, self._coming)
 
     @Slot()
     def _begin(self) -> None:
@@ -114,6 +133,7 @@ class BatchNormPanel(LiveCard):
     def _clear(self) -> None:
         if self._view is not None:
             self._view.clear()
+        self._coming = None
         self._save.setEnabled(False)
         self.set_subtitle("")
         self._pages.setCurrentWidget(self._hint)

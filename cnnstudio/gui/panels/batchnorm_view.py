@@ -6,11 +6,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from cnnstudio.core.pictures import BatchNormScope
 from cnnstudio.gui.panels import batchnorm_words as words
 from cnnstudio.gui.theme import Tokens
-from cnnstudio.gui.widgets.batchnorm_board import BatchNormBoard
+from cnnstudio.gui.turns import Later
+from cnnstudio.gui.widgets.batchnorm_board import BatchNormBoard, Plots
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.gui.widgets.field import SpinField
-from cnnstudio.gui.widgets.key_values import tabular
 from cnnstudio.gui.widgets.pill_row import PillRow
+from cnnstudio.gui.widgets.steady_label import tabular
 
 _ORDERS = {"order": "In order", "weight": "Sorted by γ"}
 
@@ -23,16 +24,18 @@ class BatchNormView(QWidget):
         scope: What is drawn; None after `clear`.
     """
 
-    def __init__(self, batches: PillRow) -> None:
+    def __init__(self, plots: Plots, batches: PillRow, later: Later) -> None:
         """Make the view.
 
         Args:
+            plots: What is seen.
             batches: The choice of a batch, which gets a place among the others.
+            later: Queues the drawing of each plot.
         """
         super().__init__()
         self.scope: BatchNormScope | None = None
         self._batches = batches
-        self.board = BatchNormBoard()
+        self.board = BatchNormBoard(plots, later)
         self._orders = PillRow("train.batchnorm.order", "Order of the channels", _ORDERS)
         self._channel = SpinField("train.batchnorm.channel", "Channel", low=-1, high=0)
         self._channel.setSpecialValueText("all")

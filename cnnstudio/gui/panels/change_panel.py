@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QWidget
 
 from cnnstudio.core.changes import DROPOUT, EPOCHS, LR, STAGES
 from cnnstudio.core.config import Config
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView, SessionState
 from cnnstudio.gui.widgets.card import Card
@@ -15,7 +16,7 @@ from cnnstudio.gui.widgets.rate_field import RateField
 
 _SETTLED_MS: Final = 500  # after the last turn of a field, so that its arrows make one change of many
 _MORE: Final = 5  # epochs
-_NARROW: Final = 84
+_NARROW: Final = 104
 _MOST_DROPPED: Final = 0.95
 _TIPS: Final = {
     LR: "The highest learning rate of the schedule of this run; the schedule keeps its shape.",
@@ -32,6 +33,7 @@ class ChangePanel(Card):
         super().__init__("train.change", "Change this run", "from the next step on", parent)
         self._session = session
         self._asked: dict[str, float] = {}  # and not answered yet
+        self._seen = Seen()
         self._answers = 0  # warnings and changes that the run had told when something was asked
         self._lr = RateField("train.change.lr", "Learning rate of this run")
         self._dropout = NumberField(
@@ -108,11 +110,16 @@ class ChangePanel(Card):
         self._asked[key] = value
         self._answers = len(run.notes)
         self._session.change(key, value)
-        self._show(self._session.state)
+        self._refresh(self._session.state.run)
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
         run = state.run
+        phase = run.step.phase if run.step else ""
+        if self._seen.anew(run.status, run.started, run.changes, run.notes, phase, len(_coming(run))):
+            self._refresh(run)
+
+    def _refresh(self, run: RunView) -> None:
         takes = _takes(run)
         self.setVisible(run.ours and run.started is not None)
         self.setEnabled(takes)
@@ -131,9 +138,14 @@ class ChangePanel(Card):
         self._unfreeze.setVisible(bool(stage))
         self._unfreeze.setText(f"Unfreeze one more stage ({stage})")
         self._unfreeze.setEnabled(STAGES not in self._asked)
-        said = [each.text for each in run.changes if each.key == STAGES and run.step and each.epoch > run.step.epoch]
+        said = _coming(run)
         self._coming.setText(said[-1].partition(":")[0] if said else "")
         self._coming.setVisible(bool(said))
+
+
+def _coming(run: RunView) -> list[str]:
+    """Return what is told of the stages that learn from a later epoch on."""
+    return [each.text for each in run.changes if each.key == STAGES and run.step and each.epoch > run.step.epoch]
 
 
 def next_stage(run: RunView) -> str:

@@ -60,6 +60,7 @@ class CurvesPanel(Card):
         self._log.toggled.connect(self._set_log)
         session.run_began.connect(self._begin)
         session.streamed.connect(self._take)
+        session.drawing.connect(self._draw)
         session.changed.connect(self._offer_runs)
         session.changed.connect(self._mark_moment)
         for plot in self._plots.values():
@@ -195,6 +196,9 @@ class CurvesPanel(Card):
                     val_accuracy=event.val_accuracy,
                     best=event.best,
                 )
+
+    @Slot()
+    def _draw(self) -> None:
         if self.isVisible():
             self._refresh()
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -198,7 +199,7 @@ class DropoutPanel(LiveCard):
             return
         self._words.setText(sentence(masks))
         self._pair.setAccessibleDescription(self._words.text())
-        self._pair.show_masks(masks)
+        self._session.turns.later(partial(self._draw_pair, masks))
         self._image.setVisible(bool(masks.pixels.size))
         if masks.pixels.size:
             side = round(_IMAGE * self.devicePixelRatioF())
@@ -208,6 +209,10 @@ class DropoutPanel(LiveCard):
             self._image.setPixmap(shown)
             self._image.setToolTip(f"{name}, as the step saw it")
             self._image.setAccessibleName(self._image.toolTip())
+
+    def _draw_pair(self, masks: DropoutMasks) -> None:
+        if masks is self._masks:
+            self._pair.show_masks(masks)
 
     def _look(self) -> None:
         wanted = (self._chosen or ANY_DROPOUT) if self._seen and not self._hold.isChecked() else ""

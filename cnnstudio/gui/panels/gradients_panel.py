@@ -16,6 +16,7 @@ from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.pulse_table import FAST, SLOW, PulseTable, rows_of
+from cnnstudio.gui.words import counted
 
 if TYPE_CHECKING:
     from cnnstudio.models.summary import Summary
@@ -41,7 +42,7 @@ class GradientsPanel(LiveCard):
         self._hint.setProperty("role", "muted")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
-        self._table = PulseTable()
+        self._table = PulseTable(session.turns.later)
         self.add_to_header(self._save)
         self.body.addWidget(self._words)
         self.body.addWidget(self._table, 1)
@@ -87,7 +88,7 @@ class GradientsPanel(LiveCard):
         for part in (self._words, self._table):
             part.setVisible(pulse is not None)
         self._table.show_rows([] if pulse is None else rows_of(pulse, _stages(self._session.state.summary)))
-        self.set_subtitle("" if pulse is None else f"step {pulse.step:,} · {len(pulse.layers)} layers that learn")
+        self.set_subtitle("" if pulse is None else f"step {pulse.step:,} · {_learning(pulse)}")
         if pulse is not None:
             self._words.setText(_sentence(pulse))
             self._table.setAccessibleDescription(self._words.text())
@@ -103,9 +104,14 @@ def _sentence(pulse: Pulse) -> str:
     middle = median(each.update for each in pulse.layers)
     judgement = "slow" if middle < SLOW else "fast" if middle > FAST else "healthy"
     return (
-        f"A step changes the weights of the middle layer by {middle:.1e} of themselves: {judgement}. "
+        f"A step changes the weights of a layer by {middle:.1e} of themselves (median): {judgement}. "
         "About 1e-3 is usual, and 1e-4 to 1e-2 is healthy."
     )
+
+
+def _learning(pulse: Pulse) -> str:
+    count = len(pulse.layers)
+    return f"{counted(count, 'layer')} that {'learns' if count == 1 else 'learn'}"
 
 
 def _stages(summary: "Summary | None") -> dict[str, str]:

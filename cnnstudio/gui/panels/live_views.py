@@ -20,6 +20,7 @@ from cnnstudio.gui.panels.step_panel import StepPanel
 from cnnstudio.gui.panels.time_slider import TimeSlider
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.widgets.island import Island
 from cnnstudio.gui.widgets.pill_row import PillRow
 
 _VIEWS: Final = {
@@ -60,8 +61,10 @@ class LiveViews(QWidget):
         }
         self._current = self._cards["maps"]
         self._stack = QStackedWidget()
+        self._islands = {name: Island(card) for name, card in self._cards.items()}
+        for island in self._islands.values():
+            self._stack.addWidget(island)
         for card in self._cards.values():
-            self._stack.addWidget(card)
             card.layer_chosen.connect(self.layer_chosen)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -95,7 +98,7 @@ class LiveViews(QWidget):
     def _present(self, view: str) -> None:
         self._current.watch(seen=False)
         self._current = self._cards[view]
-        self._stack.setCurrentWidget(self._current)
+        self._stack.setCurrentWidget(self._islands[view])
         self._current.watch(seen=self.isVisible())
 
     @Slot(object)

@@ -1,10 +1,9 @@
 """The bar under every page: what happens now, and how fast."""
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QWidget
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
-from cnnstudio.gui.widgets.key_values import tabular
+from cnnstudio.gui.widgets.steady_label import SteadyLabel
 
 _STEPS = 1000
 
@@ -25,16 +24,16 @@ class StatusBar(QFrame):
         self._progress.setTextVisible(False)
         self._progress.setFixedWidth(160)
         self._progress.hide()
-        self._figures = ElidedLabel("", "caption")
+        self._figures = SteadyLabel()
         self._figures.setObjectName("status_bar.figures")
-        self._figures.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._figures.setFont(tabular(self._figures.font()))
+        self._figures.setProperty("role", "caption")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, 4, 12, 4)
         layout.setSpacing(12)
         layout.addWidget(self._phase)
         layout.addWidget(self._progress)
-        layout.addWidget(self._figures, 1)
+        layout.addStretch(1)
+        layout.addWidget(self._figures)
 
     def phase(self) -> str:
         """Return the words on the left."""

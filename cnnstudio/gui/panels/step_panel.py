@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +33,9 @@ from cnnstudio.gui.widgets.step_table import StepTable
 from cnnstudio.gui.widgets.tensor_picture import TensorPicture
 
 _HERE: Final = "What a training step computes appears here"
-_IDLE: Final = f"{_HERE}: start a run, pause it (Space), then press . to take one step"
-_RUNNING: Final = f"{_HERE}: pause (Space), then press . to take one step"
-_PAUSED: Final = "Press . to take one step: forward, loss, backward and update, one at a time"
+_IDLE: Final = f"{_HERE}: start a run, pause it (Space), then press the “.” key to take one step"
+_RUNNING: Final = f"{_HERE}: pause (Space), then press the “.” key to take one step"
+_PAUSED: Final = "Press the “.” key to take one step: forward, loss, backward and update, one at a time"
 _COMING: Final = "The run takes the stage …"
 _ELSEWHERE: Final = "Single steps can be taken where the run trains"
 _TABLE, _PICTURE = 530, 290  # pixels across in the smallest window; what there is more is shared 3 to 2
@@ -89,11 +91,15 @@ class StepPanel(LiveCard):
         if not isinstance(picture, StepStage) or self._session.state.run.status not in _RESTING:
             return
         self._stage, self._coming = picture, False
-        self._table.show_stage(picture)
-        self._picture.show_tensor(picture)
+        for draw in (self._table.show_stage, self._picture.show_tensor):
+            self._session.turns.later(partial(self._draw, draw, picture))
         self._words.setText(sentences(picture))
         self.set_subtitle(f"step {picture.step:,} · {picture.tensor}")
         self._show(self._session.state)
+
+    def _draw(self, draw: Callable[[StepStage], None], stage: StepStage) -> None:
+        if stage is self._stage:
+            draw(stage)
 
     def choose_layer(self, layer: str) -> None:
         """Show the tensor of a layer that was chosen elsewhere, if the stage has one."""

@@ -11,17 +11,21 @@ from cnnstudio.gui.icons import icon
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme, Tokens
-from cnnstudio.gui.widgets.key_values import tabular
+from cnnstudio.gui.widgets.steady_label import tabular
 from cnnstudio.gui.widgets.time_line import TimeLine
 
 _STEP_MS: Final = 500  # between two epochs that are played; longer where computing one takes longer
 _LIVE: Final = "Live"
+_NOTHING: Final = "No epochs kept"
+_ELSEWHERE: Final = "Not in this view"
+_WIDEST: Final = "Epoch 888 · seen live only"
 
 
 class TimeSlider(QWidget):
     """Shows the network as it was after each epoch; at the right end it is live, or as the run has left it.
 
-    It hides while there is nothing to go back to, and in views that show no pictures of the network.
+    It keeps its place from the start of a run on, so that the views below do not jump; it is disabled while there is
+    nothing to go back to, and in views that show no pictures of the network.
     """
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
@@ -53,7 +57,7 @@ class TimeSlider(QWidget):
         self._line.setToolTip("Show the network as it was after an epoch")
         self._words.setObjectName("train.time.words")
         self._words.setFont(tabular(self._words.font()))
-        self._words.setMinimumWidth(self._words.fontMetrics().horizontalAdvance("Epoch 88 · best"))
+        self._words.setMinimumWidth(self._words.fontMetrics().horizontalAdvance(_WIDEST))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
@@ -64,7 +68,11 @@ class TimeSlider(QWidget):
     @Slot(object)
     def _show(self, state: SessionState) -> None:
         view, best = state.history, state.run.best
-        self.setVisible(len(view.epochs) + view.live > 1 and bool(view.epochs) and is_looking(state.watch))
+        looking = is_looking(state.watch)
+        usable = looking and bool(view.epochs) and len(view.epochs) + view.live > 1
+        self.setVisible(state.run.status != "none")
+        for part in (self._play, self._line, self._words):
+            part.setEnabled(usable)
         self._stops = _stops(view)
         with QSignalBlocker(self._line):  # it follows, and chooses nothing
             self._line.setRange(0, max(0, len(self._stops) - 1))
@@ -72,11 +80,14 @@ class TimeSlider(QWidget):
         kept = view.epochs.index(best.epoch) if best is not None and best.epoch in view.epochs else -1
         if kept != self._line.best:
             self._line.set_best(kept)
-        text = _words(view, best.epoch if best else None)
+        if not view.epochs:
+            text = _LIVE if state.run.active else _NOTHING
+        else:
+            text = _words(view, best.epoch if best else None) if looking else _ELSEWHERE
         if text != self._words.text():
             self._words.setText(text)
             self._line.setAccessibleDescription(text)
-        if view.run != self._view.run or self.isHidden():
+        if view.run != self._view.run or not usable:
             self._play.setChecked(False)
         self._view = view
 
@@ -119,5 +130,5 @@ def _stops(view: HistoryView) -> tuple[int | None, ...]:
 def _words(view: HistoryView, best: int | None) -> str:
     if view.epoch is None:
         return _LIVE
-    parts = [f"Epoch {view.epoch}", "best" if view.epoch == best else "", view.note]
-    return " · ".join(filter(None, parts))
+    more = view.note or ("best" if view.epoch == best else "")
+    return f"Epoch {view.epoch} · {more}" if more else f"Epoch {view.epoch}"

@@ -15,6 +15,7 @@ from cnnstudio.gui.widgets.scope_plot import ScopePlot
 _LOWEST: Final = 1e-3  # of the smallest running variance; what is less, as nothing at all, is drawn there
 _MANY: Final = 96  # channels, from which on their marks are small
 _TICKS: Final = 4
+_FEWEST: Final = 2  # numbers at an axis: a single one tells no scale
 
 
 class AgreementPlot(ScopePlot):
@@ -30,8 +31,8 @@ class AgreementPlot(ScopePlot):
         self._log = name == "variance"
         self._diagonal = pg.PlotCurveItem()
         self._dots = pg.ScatterPlotItem(symbol="o", pen=None)
-        self.item.addItem(self._diagonal, ignoreBounds=True)
-        self.item.addItem(self._dots)
+        self.box.addItem(self._diagonal, ignoreBounds=True)
+        self.box.addItem(self._dots)
 
     def show_channels(self, running: NDArray[np.float32], batch: NDArray[np.float32]) -> None:
         """Draw what each channel (C,) is like; channels without a number are left out."""
@@ -46,7 +47,7 @@ class AgreementPlot(ScopePlot):
         known = np.concatenate((xs, ys[there]))
         low, high = float(known.min()), float(known.max())
         self.set_range((low, high), (low, high), margin=0.06)
-        ends = self.item.getViewBox().viewRange()[0]
+        ends = self.box.viewRange()[0]
         self._diagonal.setData(ends, ends)
 
     def ticks(self, low: float, high: float) -> list[tuple[float, str]]:
@@ -56,6 +57,8 @@ class AgreementPlot(ScopePlot):
         powers = range(math.floor(low), math.ceil(high) + 1)
         fine = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
         inside = [value for value in fine if low <= math.log10(value) <= high]
+        if len(inside) < _FEWEST:
+            return [(math.log10(value), words) for value, words in super().ticks(10**low, 10**high)]
         if len(inside) > _TICKS:
             inside = [10.0**power for power in powers if low <= power <= high]
         return [(math.log10(value), f"{value:g}") for value in inside[:: math.ceil(len(inside) / _TICKS) or 1]]

@@ -49,8 +49,8 @@ class ChannelChart(ScopePlot):
         self._kind = kind
         self._start = pg.InfiniteLine(kind.start, angle=0)
         self._dots = pg.ScatterPlotItem(symbol=kind.symbol, pen=None)
-        self.item.addItem(self._start, ignoreBounds=True)
-        self.item.addItem(self._dots)
+        self.box.addItem(self._start, ignoreBounds=True)
+        self.box.addItem(self._dots)
 
     def show_channels(self, values: NDArray[np.float32], order: NDArray[np.intp]) -> None:
         """Draw values (C,) from left to right.

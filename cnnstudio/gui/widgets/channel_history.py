@@ -11,6 +11,7 @@ from cnnstudio.gui.widgets.channel_chart import Affine
 from cnnstudio.gui.widgets.scope_plot import ScopePlot, mark
 
 _LONGEST: Final = 240  # points; where there would be more, every second one is given up
+_SHORTEST: Final = 5  # steps that are seen: their numbers are whole
 
 
 class ChannelHistory:
@@ -40,14 +41,16 @@ class ChannelHistory:
 
 
 class HistoryPlot(ScopePlot):
-    """γ or β over the steps of the run."""
+    """γ or β over the steps of the run, with a mark at the latest one."""
 
     def __init__(self, kind: Affine) -> None:
         super().__init__(f"train.batchnorm.{kind.name}_history", f"{kind.text} ({kind.name}) over the steps")
         self._kind = kind
         self._line = pg.PlotCurveItem()
         self._whose = ""
-        self.item.addItem(self._line)
+        self._latest = pg.ScatterPlotItem(symbol=kind.symbol, pen=None, size=6)
+        for item in (self._line, self._latest):
+            self.box.addItem(item)
 
     def show_history(self, steps: NDArray[np.float64], values: NDArray[np.float64], whose: str) -> None:
         """Draw values (n,) at steps (n,), which rise.
@@ -59,9 +62,10 @@ class HistoryPlot(ScopePlot):
         """
         self._whose = whose
         self._line.setData(steps, values)
+        self._latest.setData(steps[-1:], values[-1:])
         self._name()
         low, high = float(values.min()), float(values.max())
-        self.set_range((steps[0], max(steps[-1], steps[0] + 1)), (low, high), margin=0.1)
+        self.set_range((steps[0], max(steps[-1], steps[0] + _SHORTEST)), (low, high), margin=0.1)
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return steps and values."""
@@ -73,6 +77,7 @@ class HistoryPlot(ScopePlot):
         super().set_tokens(tokens)
         colour = tokens.series[self._kind.color]
         self._line.setPen(pg.mkPen(colour, width=2, style=self._kind.style))
+        self._latest.setBrush(pg.mkBrush(colour))
         self._name()
 
     def _name(self) -> None:

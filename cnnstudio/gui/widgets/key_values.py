@@ -1,10 +1,10 @@
 """Names on the left, values on the right."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QWidget
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
+from cnnstudio.gui.widgets.steady_label import SteadyLabel
 
 
 class KeyValues(QWidget):
@@ -14,7 +14,7 @@ class KeyValues(QWidget):
         super().__init__(parent)
         self.setObjectName(object_name)
         self.setAccessibleName(label)
-        self._values: dict[str, QLabel] = {}
+        self._values: dict[str, SteadyLabel] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(16)
@@ -31,10 +31,13 @@ class KeyValues(QWidget):
         """
         if key not in self._values:
             self._add(key)
-        self._values[key].setText(value)
-        self._values[key].setAccessibleName(f"{key}: {value}")
-        self._values[key].setToolTip(more)
-        self._values[key].setAccessibleDescription(more)
+        label = self._values[key]
+        if (value, more) != (label.text(), label.toolTip()):
+            label.setText(value)
+            label.setAccessibleName(f"{key}: {value}")
+            if more != label.toolTip():
+                label.setToolTip(more)
+                label.setAccessibleDescription(more)
 
     def value(self, key: str) -> str:
         """Return a value as it is shown.
@@ -58,19 +61,9 @@ class KeyValues(QWidget):
 
     def _add(self, key: str) -> None:
         name = ElidedLabel(key, "muted")
-        value = QLabel()
-        value.setTextFormat(Qt.TextFormat.PlainText)
+        value = SteadyLabel()
         value.setObjectName(f"{self.objectName()}.{key.lower().replace(' ', '_')}")
-        value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        value.setFont(tabular(value.font()))
         row = len(self._values)
         self._grid.addWidget(name, row, 0)
-        self._grid.addWidget(value, row, 1)
+        self._grid.addWidget(value, row, 1, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self._values[key] = value
-
-
-def tabular(font: QFont) -> QFont:
-    """Return the font with figures of equal width, so that changing numbers do not dance."""
-    result = QFont(font)
-    result.setFeature(QFont.Tag("tnum"), 1)
-    return result

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel, Role
-from cnnstudio.gui.widgets.key_values import tabular
+from cnnstudio.gui.widgets.steady_label import tabular
 
 _NAME_SHARE = 7
 

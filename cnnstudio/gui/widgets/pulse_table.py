@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, Qt
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionView
 
 from cnnstudio.core.events import LayerPulse, Pulse
 from cnnstudio.gui.theme import LIGHT, Tokens
+from cnnstudio.gui.turns import Later, at_once
 from cnnstudio.gui.widgets.row_model import ROW_ROLE, Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
 
@@ -19,10 +21,11 @@ FAST: Final = 1e-2
 
 _LAYER, _GRADIENT, _UPDATE, _DEAD = range(4)
 _MANY_DEAD: Final = 0.4
+_SLICE: Final = 4  # rows that are drawn together
 _NUMBER: Final = "0.00e-00"  # the widest
 _DOT: Final = 4.0
 _BAR: Final = 6.0
-_PADDING: Final = 8
+_PADDING: Final = 11  # as that of the headings
 _WIDTHS: Final = {_UPDATE: 150, _DEAD: 130}
 
 Index = QModelIndex | QPersistentModelIndex
@@ -106,8 +109,10 @@ class PulseTable(QTableView):
     Up and down go from layer to layer.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, later: Later = at_once, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._later = later
+        self._latest: list[PulseRow] = []
         prepare_table(self, "train.gradients", "Gradients by layer")
         self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.rows_model: RowModel[PulseRow] = RowModel(COLUMNS, self)
@@ -124,19 +129,29 @@ class PulseTable(QTableView):
             header.resizeSection(column, width)
 
     def show_rows(self, rows: list[PulseRow]) -> None:
-        """Show other rows; the selection and the place stay where the layers are the same."""
-        at, chosen = self.verticalScrollBar().value(), self.currentIndex().row()
-        same = [row.layer.path for row in rows] == [row.layer.path for row in self.rows_model.rows]
+        """Show other rows; of the same layers some after the other, and the selection and the place stay."""
+        self._latest = rows
+        if [row.layer.path for row in rows] != [row.layer.path for row in self.rows_model.rows]:
+            self._rescale(rows)
+            self.rows_model.set_rows(rows)
+            self.verticalScrollBar().setValue(0)
+            return
+        if self._rescale(rows):
+            self.viewport().update()
+        for first in range(0, len(rows), _SLICE):
+            self._later(partial(self._change, rows, first))
+
+    def _change(self, rows: list[PulseRow], first: int) -> None:
+        if rows is self._latest:
+            self.rows_model.change_rows(first, rows[first : first + _SLICE])
+
+    def _rescale(self, rows: list[PulseRow]) -> bool:
+        """Let the logarithmic scale hold all gradients; say whether it is another one now."""
         gradients = [row.layer.gradient for row in rows if row.layer.gradient > 0]
+        before = self._cells.decades
         if gradients:
-            self._cells.decades = (
-                math.floor(math.log10(min(gradients))),
-                math.floor(math.log10(max(gradients))) + 1,
-            )
-        self.rows_model.set_rows(rows)
-        if same and chosen >= 0:
-            self.selectRow(chosen)
-        self.verticalScrollBar().setValue(at if same else 0)
+            self._cells.decades = math.floor(math.log10(min(gradients))), math.floor(math.log10(max(gradients))) + 1
+        return self._cells.decades != before
 
     @property
     def decades(self) -> tuple[int, int]:
@@ -166,8 +181,6 @@ class _Cells(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         """Paint the ground as usual, and the figure on it."""
         row: PulseRow = index.data(ROW_ROLE)
-        self.initStyleOption(option, index)
-        option.text = ""
         style = option.widget.style()
         style.drawControl(style.ControlElement.CE_ItemViewItem, option, painter, option.widget)
         painter.save()

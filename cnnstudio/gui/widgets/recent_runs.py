@@ -11,7 +11,7 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
-from cnnstudio.gui.widgets.key_values import tabular
+from cnnstudio.gui.widgets.steady_label import tabular
 from cnnstudio.gui.words import percent
 from cnnstudio.models import registry
 from cnnstudio.runtime.runs import PastRun

@@ -77,6 +77,12 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         self._rows = tuple(rows)
         self.endResetModel()
 
+    def change_rows(self, first: int, rows: Sequence[Row]) -> None:
+        """Show others in the place of some rows, from `first` on; what is chosen stays so."""
+        last = first + len(rows) - 1
+        self._rows = (*self._rows[:first], *rows, *self._rows[last + 1 :])
+        self.dataChanged.emit(self.index(first, 0), self.index(last, self.columnCount() - 1))
+
     def rowCount(self, parent: Index = _ROOT) -> int:
         """Return the number of rows."""
         return 0 if parent.isValid() else len(self._rows)

@@ -7,14 +7,18 @@ import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QFont, QFontInfo, QFontMetrics, QMouseEvent
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGraphicsGridLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
 
 _REACH = 24  # pixels from a point within which it is meant
 _RING = 11
+_SIDES = ("bottom", "left")
 _WIDEST = "−0.00000"  # number beside the left axis
-_TICKS = 4  # distances between them, at most
+_TICKS = 4  # distances between numbers, at most
+_APART = (1, 2, 5, 10)
+_FLAT = 0.1  # of a single value that is seen around it, or around 0
+_FEWEST = 2  # numbers at an axis: a single one tells no scale
 _EDGE = 0.05  # of a range, in which a number would be cut off
 _ROOM = 1.8  # times as much as is needed may be seen
 
@@ -23,7 +27,8 @@ class ScopePlot(QWidget):
     """A plot without zoom; where each point is a channel, the nearest one is pointed at with the mouse.
 
     Attributes:
-        item: What is drawn in.
+        box: What is drawn in.
+        axes: The axes by their sides, `left` and `bottom`.
 
     Signals:
         pointed: The channel under the mouse, or -1.
@@ -49,19 +54,17 @@ class ScopePlot(QWidget):
         self._title.setProperty("role", "caption")
         self._title.setTextFormat(Qt.TextFormat.RichText)
         self._title.setMinimumWidth(1)
-        self._view = pg.PlotWidget(self)
+        self._view = pg.GraphicsView(self, useOpenGL=False)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._view.setMouseEnabled(x=False, y=False)
         self._view.setMinimumSize(90, 70)
         self._view.viewport().installEventFilter(self)
-        self.item = self._view.getPlotItem()
-        self.item.setMenuEnabled(False)
-        self.item.ctrlMenu.setParent(self, self.item.ctrlMenu.windowFlags())  # It is made all the same.
-        self.item.hideButtons()
-        self.item.layout.setContentsMargins(0, 2, 4, 0)
+        self.box = pg.ViewBox(enableMenu=False, enableMouse=False)
+        self.box.disableAutoRange()
+        self.axes = {side: pg.AxisItem(side) for side in _SIDES}
+        self._arrange()
         self._ring = pg.ScatterPlotItem(size=_RING, brush=None)
         self._ring.setZValue(10)
-        self.item.addItem(self._ring, ignoreBounds=True)
+        self.box.addItem(self._ring, ignoreBounds=True)
         self._ranges = [(1.0, 0.0), (1.0, 0.0)]  # which hold nothing
         self._points: NDArray[np.float64] = np.empty((0, 2))
         self._channels: NDArray[np.intp] = np.empty(0, np.intp)
@@ -89,20 +92,25 @@ class ScopePlot(QWidget):
             margin: What to leave free beyond them, as a share of their distance.
         """
         for axis, (low, high) in enumerate((xs, ys)):
-            span = high - low or max(1e-3, 0.1 * abs(low))
+            if high == low:
+                room = _FLAT * (abs(low) or 1.0)
+                low, high = low - room / 2, high + room / 2
+            span = high - low
             least, most = self._ranges[axis]
             if not (least <= low and high <= most and most - least <= _ROOM * span):
                 least, most = self._ranges[axis] = low - margin * span, high + margin * span
-                self.item.getViewBox().setRange(**{"xy"[axis] + "Range": (least, most)}, padding=0)
-                self.item.getAxis(("bottom", "left")[axis]).setTicks([self.ticks(least, most)])
+                self.box.setRange(**{"xy"[axis] + "Range": (least, most)}, padding=0)
+                self.axes[_SIDES[axis]].setTicks([self.ticks(least, most)])
 
     def ticks(self, low: float, high: float) -> list[tuple[float, str]]:
-        """Return some round numbers between two others, in words."""
-        power = 10.0 ** math.floor(math.log10((high - low) / _TICKS))
-        apart = next(power * factor for factor in (1, 2, 5, 10) if (high - low) / (power * factor) <= _TICKS)
+        """Return some round numbers between two others, in words; two at least."""
+        power, edge = 10.0 ** math.floor(math.log10((high - low) / _TICKS)), _EDGE * (high - low)
+        wide = next(at for at, factor in enumerate(_APART) if (high - low) / (power * factor) <= _TICKS)
+        for apart in (power * _APART[wide], power * _APART[wide - 1] if wide else power / 2):
+            numbers = range(math.ceil((low + edge) / apart), math.floor((high - edge) / apart) + 1)
+            if len(numbers) >= _FEWEST:
+                break
         decimals = max(0, -math.floor(math.log10(apart) + 1e-9))
-        edge = _EDGE * (high - low)
-        numbers = range(math.ceil((low + edge) / apart), math.floor((high - edge) / apart) + 1)
         return [(number * apart, f"{number * apart:.{decimals}f}".replace("-", "−")) for number in numbers]
 
     def can_point_at(self, channels: NDArray[np.intp], xs: NDArray[np.floating], ys: NDArray[np.floating]) -> None:
@@ -122,7 +130,7 @@ class ScopePlot(QWidget):
     def place(self, channel: int) -> QPointF:
         """Return where a channel is seen first, in pixels of the plot."""
         x, y = self._points[np.flatnonzero(self._channels == channel)[0]]
-        return QPointF(self._view.mapFromScene(self.item.getViewBox().mapViewToScene(QPointF(x, y))))
+        return QPointF(self._view.mapFromScene(self.box.mapViewToScene(QPointF(x, y))))
 
     def canvas(self) -> QWidget:
         """Return what takes the mouse."""
@@ -136,9 +144,8 @@ class ScopePlot(QWidget):
         self._ring.setPen(pg.mkPen(tokens.text, width=2))
         small = QFont(self.font())
         small.setPointSizeF(0.85 * QFontInfo(small).pointSizeF())
-        self.item.getAxis("left").setWidth(QFontMetrics(small).horizontalAdvance(_WIDEST) + 8)  # else it jumps about
-        for side in ("left", "bottom"):
-            axis = self.item.getAxis(side)
+        self.axes["left"].setWidth(QFontMetrics(small).horizontalAdvance(_WIDEST) + 8)  # else it jumps about
+        for axis in self.axes.values():
             axis.setStyle(
                 tickFont=small,
                 tickLength=-3,
@@ -163,8 +170,23 @@ class ScopePlot(QWidget):
             self.pointed.emit(-1)
         return super().eventFilter(watched, event)
 
+    def _arrange(self) -> None:
+        """Put box and axes together: a `PlotItem` would make menus and buttons too, which take most of its time."""
+        centre = pg.GraphicsWidget()
+        self._view.setCentralItem(centre)
+        grid = QGraphicsGridLayout()
+        grid.setContentsMargins(0, 2, 4, 0)
+        grid.setSpacing(0)
+        grid.setColumnStretchFactor(1, 1)
+        grid.setRowStretchFactor(0, 1)
+        centre.setLayout(grid)
+        grid.addItem(self.box, 0, 1)
+        for side, place in zip(_SIDES, ((1, 1), (0, 0)), strict=True):
+            grid.addItem(self.axes[side], *place)
+            self.axes[side].linkToView(self.box)
+
     def _nearest(self, position: QPointF) -> int:
-        box = self.item.getViewBox()
+        box = self.box
         at = box.mapSceneToView(self._view.mapToScene(position.toPoint()))
         width, height = box.viewPixelSize()
         with np.errstate(invalid="ignore"):

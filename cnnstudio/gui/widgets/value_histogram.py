@@ -54,9 +54,9 @@ class ValueHistogram(ScopePlot):
         self._outline = pg.PlotCurveItem([0.0, 1.0], [0.0], stepMode="center")
         self._filled = pg.PlotCurveItem([0.0, 1.0], [0.0], stepMode="center", fillLevel=0)
         for each in (self._filled, self._outline):
-            self.item.addItem(each)
-        self.item.addItem(self._zero, ignoreBounds=True)
-        self.item.hideAxis("left")
+            self.box.addItem(each)
+        self.box.addItem(self._zero, ignoreBounds=True)
+        self.axes["left"].hide()
 
     def show_bins(self, bins: Bins, outline: Bins | None = None) -> None:
         """Draw a distribution, and the outline of another."""

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Watch
 from cnnstudio.core.events import RunStarted
-from cnnstudio.core.pictures import BatchNormScope, Picture
+from cnnstudio.core.pictures import BatchNormScope
 from cnnstudio.gui.panels.batchnorm_panel import BatchNormPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView
@@ -28,7 +28,7 @@ from cnnstudio.gui.widgets.scope_plot import ScopePlot
 from cnnstudio.gui.widgets.value_histogram import ValueHistogram
 from tests.e2e.gestures import child, choose, press
 from tests.gui.events import ended, maps, started
-from tests.gui.sessions import begin, feed, finish, notice
+from tests.gui.sessions import begin, feed, finish, notice, take
 
 NORMS = {"conv1": "bn1", "layer1.0.conv1": "layer1.0.bn1", "layer1.0.conv2": "layer1.0.bn2"}
 CHANNELS = 6
@@ -71,14 +71,6 @@ def scope(
         pooled=np.array([[1, 2, 3, 4], [4, 8, 4, 0], [0, 5, 5, 5]], np.int32),
         ends=np.array([[-4, 6], [-2, 3], [-1, 2]], np.float32),
     )
-
-
-def take(panel: BatchNormPanel, picture: Picture) -> None:
-    """Give a picture to the panel and wait until all of it is drawn."""
-    panel.take(picture)
-    board = panel.findChild(BatchNormBoard)
-    while board is not None and board.drawing():
-        QTest.qWait(5)
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_the_window_does_not_wait_for_a_judgement(
 
 def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Session) -> None:
     begin(session)
-    session._runs.host._timer.start(10**6)  # as if it trained
+    session._runs.host.active = True  # as if it trained
     opening = started(epochs=20)
     opening = opening.model_copy(update={"config": opening.config.replace("train.lr", 0.5)})
     steps = [step(number / 10, loss=3.0, lr=0.5) for number in range(1, 16)]
@@ -137,7 +137,7 @@ def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Ses
     assert session.state.config.train.lr == "auto"  # the next run's
     feed(session, changed(1.5, "train.lr", 0.5, 0.05, "lr × 0.1"))
     assert not button.isVisible()
-    session._runs.host._timer.stop()
+    session._runs.host.active = False
 
 
 def test_findings_are_saved_as_a_table(panel: DoctorPanel, session: Session, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.gui.widgets.removal_pair import RemovalPair
 from tests.e2e.gestures import child, choose, press
 from tests.gui.events import ended, maps, started
-from tests.gui.sessions import begin, feed, finish, notice
+from tests.gui.sessions import begin, feed, finish, notice, take
 
 LAYERS = ("features.2.1", "features.6.1", "features.10.1", "features.13.1", "classifier.2")
 STAGES = ("stage1", "stage2", "stage3", "stage3", "head")
@@ -157,7 +157,7 @@ def test_a_run_of_another_process_is_seen_there(panel: DropoutPanel, session: Se
 
 
 def test_figures_are_told_in_a_sentence(running: DropoutPanel) -> None:
-    running.take(masks())
+    take(running, masks())
     assert words(running) == (
         "Dropout2d removed 3 of 15 channels (20 %; 1 more was zero already); p = 0.25; what stays is multiplied by "
         "1.33. Element-wise dropout would have removed 25 % of the 960 values that were not zero already: neighbours "
@@ -184,7 +184,7 @@ def test_of_a_vector_only_single_values_are_told(running: DropoutPanel) -> None:
         removed=16,
         pixels=np.zeros((0, 0, 3), np.uint8),
     )
-    running.take(vector)
+    take(running, vector)
     assert words(running) == (
         "Dropout removed 25 % of all 64 values; p = 0.5; what stays is multiplied by 2. Each value is a feature of its "
         "own: none tells another."
@@ -195,20 +195,20 @@ def test_of_a_vector_only_single_values_are_told(running: DropoutPanel) -> None:
 
 
 def test_frozen_layers_and_networks_without_dropout_say_why_nothing_is_removed(running: DropoutPanel) -> None:
-    running.take(idle("features.2.1"))
+    take(running, idle("features.2.1"))
     assert hint(running) == (
         "Frozen: stage1 does not learn and runs as in evaluation, where dropout passes everything on. Nothing is "
         "removed. Layers from stage2 on learn and drop."
     )
     assert not child(running, QPushButton, "train.dropout.hold").isEnabled()
     none: tuple[str, ...] = ()
-    running.take(replace(idle(""), layers=none, stages=none, places=none, wholes=(), learning=()))
+    take(running, replace(idle(""), layers=none, stages=none, places=none, wholes=(), learning=()))
     assert "p is 0" in hint(running)
     assert "model.dropout2d" in hint(running)
 
 
 def test_with_p_at_zero_nothing_is_removed(running: DropoutPanel) -> None:
-    running.take(replace(masks(p=0.0), removed=0, channels=np.zeros(16, np.bool_), values=np.zeros((16, 8, 8), bool)))
+    take(running, replace(masks(p=0.0), removed=0, channels=np.zeros(16, np.bool_), values=np.zeros((16, 8, 8), bool)))
     assert words(running) == "p = 0: features.6.1 passes everything on. Nothing is removed in this step."
 
 
@@ -216,7 +216,7 @@ def test_with_p_at_zero_nothing_is_removed(running: DropoutPanel) -> None:
 
 
 def test_removed_channels_are_hatched_and_others_are_not(running: DropoutPanel) -> None:
-    running.take(masks())
+    take(running, masks())
     (plain,) = colours(tile(running, "channels", 7))  # of one value
     removed = colours(tile(running, "channels", 4))
     assert plain not in removed
@@ -231,7 +231,7 @@ def test_removed_channels_are_hatched_and_others_are_not(running: DropoutPanel) 
 
 
 def test_removed_values_are_hatched_one_by_one(running: DropoutPanel) -> None:
-    running.take(masks())
+    take(running, masks())
     image = tile(running, "values", 4)
     half = image.width() // 2
     upper_left, lower_right = image.copy(0, 0, half - 1, half - 1), image.copy(half + 1, half + 1, half - 2, half - 2)
@@ -241,7 +241,7 @@ def test_removed_values_are_hatched_one_by_one(running: DropoutPanel) -> None:
 
 
 def test_both_walls_enlarge_and_point_together(running: DropoutPanel) -> None:
-    running.take(masks())
+    take(running, masks())
     both = pair(running)
     QTest.mouseClick(both.channels.canvas, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     assert both.values.enlarged.isVisible()
@@ -270,7 +270,7 @@ def test_nothing_is_watched_while_nobody_looks(running: DropoutPanel, session: S
 def test_stages_and_layers_can_be_chosen(running: DropoutPanel, session: Session) -> None:
     told: list[str] = []
     running.layer_chosen.connect(told.append)
-    running.take(masks())
+    take(running, masks())
     stages, layers = child(running, PillRow, "train.dropout.stage"), child(running, ComboField, "train.dropout.layer")
     assert (stages.value(), layers.value()) == ("features.6.1", "features.6.1")
     assert [layers.itemText(row) for row in range(layers.count())] == [
@@ -282,9 +282,9 @@ def test_stages_and_layers_can_be_chosen(running: DropoutPanel, session: Session
     ]
     choose(running, "train.dropout.layer", "stage3 · behind features.8")
     assert watched(session) == "features.10.1"
-    running.take(masks("features.6.1", step=13))  # late
+    take(running, masks("features.6.1", step=13))  # late
     assert "step 12" in running.subtitle()
-    running.take(masks("features.10.1", step=14))
+    take(running, masks("features.10.1", step=14))
     assert "step 14" in running.subtitle()
     assert stages.value() == "features.13.1"
     press(running, "train.dropout.stage.features.2.1")
@@ -296,14 +296,14 @@ def test_stages_and_layers_can_be_chosen(running: DropoutPanel, session: Session
 
 
 def test_a_step_can_be_held(running: DropoutPanel, session: Session) -> None:
-    running.take(masks(step=12))
+    take(running, masks(step=12))
     press(running, "train.dropout.hold")
     assert watched(session) == ""
-    running.take(masks(step=13))
+    take(running, masks(step=13))
     assert "step 12" in running.subtitle()
     press(running, "train.dropout.hold")
     assert watched(session) == ANY_DROPOUT
-    running.take(masks(step=14))
+    take(running, masks(step=14))
     assert "step 14" in running.subtitle()
     press(running, "train.dropout.hold")
     choose(running, "train.dropout.layer", "stage3 · behind features.8")
@@ -312,7 +312,7 @@ def test_a_step_can_be_held(running: DropoutPanel, session: Session) -> None:
 
 
 def test_a_new_run_begins_with_nothing(running: DropoutPanel, session: Session) -> None:
-    running.take(masks())
+    take(running, masks())
     choose(running, "train.dropout.layer", "stage3 · behind features.8")
     feed(session, ended())
     finish(session)
@@ -321,7 +321,7 @@ def test_a_new_run_begins_with_nothing(running: DropoutPanel, session: Session) 
     begin(session)
     assert (running.subtitle(), watched(session)) == ("", ANY_DROPOUT)
     assert "once training starts" in hint(running)
-    running.take(maps("features.6"))  # of another view
+    take(running, maps("features.6"))  # of another view
     assert running.subtitle() == ""
 
 
@@ -350,7 +350,7 @@ def test_p_is_changed_while_the_run_goes_on(running: DropoutPanel, session: Sess
 
 
 def test_the_figures_are_saved_a_row_a_channel(running: DropoutPanel, session: Session, tmp_path: Path) -> None:
-    running.take(masks())
+    take(running, masks())
     running.save(tmp_path / "dropout.csv")
     rows = list(csv.DictReader((tmp_path / "dropout.csv").read_text().splitlines()))
     assert len(rows) == 16
@@ -369,7 +369,7 @@ def test_the_figures_are_saved_a_row_a_channel(running: DropoutPanel, session: S
 def test_the_picture_is_saved_with_all_maps(
     running: DropoutPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    running.take(masks())
+    take(running, masks())
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "step"), "PNG image (*.png)"))
     press(running, "train.dropout.save")
     image = QImage(str(tmp_path / "step.png"))
@@ -379,7 +379,7 @@ def test_the_picture_is_saved_with_all_maps(
 
 
 def test_a_file_that_cannot_be_written_is_told(running: DropoutPanel, session: Session, tmp_path: Path) -> None:
-    running.take(masks())
+    take(running, masks())
     running.save(tmp_path / "missing" / "dropout.png")
     level, text = notice(session)
     assert level == "error"
@@ -387,7 +387,7 @@ def test_a_file_that_cannot_be_written_is_told(running: DropoutPanel, session: S
 
 
 def test_everything_has_a_name(running: DropoutPanel) -> None:
-    running.take(masks())
+    take(running, masks())
     for widget in running.findChildren(QWidget):
         if widget.focusPolicy() != Qt.FocusPolicy.NoFocus and widget.isVisible() and "qt_" not in widget.objectName():
             assert widget.accessibleName(), widget

@@ -21,7 +21,7 @@ from cnnstudio.gui.widgets.step_table import StepTable
 from cnnstudio.gui.widgets.tensor_picture import TensorPicture
 from tests.e2e.gestures import child, press
 from tests.gui.events import started
-from tests.gui.sessions import begin, feed, finish, notice, status
+from tests.gui.sessions import begin, feed, finish, notice, status, take
 
 NAMES = ("input", "conv1", "layer1.0.conv2", "layer1.0.add:branch", "layer1.0.add:shortcut", "layer1.0.add", "fc")
 FORMULA = "a(l+2) = σ(z(l+2) + a(l))"
@@ -105,14 +105,14 @@ def test_the_card_says_what_to_do_while_there_is_nothing_to_see(panel: StepPanel
     button = child(panel, QPushButton, "train.step.next")
     assert (
         hint(panel)
-        == "What a training step computes appears here: start a run, pause it (Space), then press . to take one step"
+        == "What a training step computes appears here: start a run, pause it (Space), then press the “.” key to take one step"
     )
     assert not button.isEnabled()
     begin(session)
-    assert hint(panel) == "What a training step computes appears here: pause (Space), then press . to take one step"
+    assert hint(panel) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
     assert not button.isEnabled()
     session.pause()
-    assert hint(panel).startswith("Press . to take one step")
+    assert hint(panel).startswith("Press the “.” key to take one step")
     assert (button.text(), button.isEnabled()) == ("Next: Forward (.)", True)
     session._set(run=replace(session.state.run, status="following"))
     assert hint(panel) == "Single steps can be taken where the run trains"
@@ -126,7 +126,7 @@ def test_a_stage_is_asked_for_with_the_button_and_shown_when_it_comes(paused: St
     assert (button.text(), button.isEnabled()) == ("Computing …", False)
     assert hint(paused) == "The run takes the stage …"
     control.stage_taken()
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     assert hint(paused) == ""
     assert child(paused, StageChips, "train.step.stages").current == "forward"
     assert (button.text(), button.isEnabled()) == ("Next: Loss (.)", True)
@@ -136,7 +136,7 @@ def test_a_stage_is_asked_for_with_the_button_and_shown_when_it_comes(paused: St
 
 
 def test_a_residual_block_reads_as_a_block(paused: StepPanel) -> None:
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     assert labels(paused) == [
         "input",
         "conv1",
@@ -156,7 +156,7 @@ def test_a_residual_block_reads_as_a_block(paused: StepPanel) -> None:
 
 
 def test_the_tensor_is_drawn_with_zero_in_the_middle_of_its_colours(paused: StepPanel, theme: Theme) -> None:
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     picture = child(paused, TensorPicture, "train.step.picture")
     assert picture.color_map() == "diverging"
     image = picture.grab().toImage()
@@ -177,7 +177,7 @@ def test_the_tensor_is_drawn_with_zero_in_the_middle_of_its_colours(paused: Step
 
 def test_bars_stand_on_zero(paused: StepPanel) -> None:
     values = np.array([1.0, -1.0, 0.5, 0.0], np.float32)
-    paused.take(replace(LOSS, values=values, span=(-1.0, 1.0)))
+    take(paused, replace(LOSS, values=values, span=(-1.0, 1.0)))
     picture = child(paused, TensorPicture, "train.step.picture")
     image = picture.grab().toImage()
     room = picture._places().picture
@@ -199,15 +199,15 @@ def test_keys_go_from_tensor_to_tensor_and_the_choice_is_kept_for_the_next_stage
     told: list[str] = []
     paused.layer_chosen.connect(told.append)
     assert session.state.watch.tensor == ANY_TENSOR
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     assert session.state.watch.tensor == ANY_TENSOR
     QTest.keyClick(table(paused), Qt.Key.Key_Up)
     assert session._runs.host.control.watched.tensor == "layer1.0.add:shortcut"
     assert told == ["layer1.0.add"]
-    paused.take(LOSS)
+    take(paused, LOSS)
     assert table(paused).chosen == "loss"
     assert session.state.watch.tensor == "layer1.0.add:shortcut"
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     paused.choose_layer("conv1")
     assert session.state.watch.tensor == "conv1"
     paused.choose_layer("layer9")
@@ -218,15 +218,15 @@ def test_keys_go_from_tensor_to_tensor_and_the_choice_is_kept_for_the_next_stage
 
 def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel, session: Session) -> None:
     pages = child(paused, QStackedWidget, "train.step.pages")
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     assert pages.currentIndex() == 1
     session.resume()
-    assert hint(paused) == "What a training step computes appears here: pause (Space), then press . to take one step"
+    assert hint(paused) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
     assert (labels(paused), paused.subtitle()) == ([], "")
-    paused.take(FORWARD)  # which came late
+    take(paused, FORWARD)  # which came late
     assert pages.currentIndex() == 0
     session.pause()
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     assert pages.currentIndex() == 1
     finish(session)
     assert hint(paused).startswith("What a training step computes appears here: start a run")
@@ -242,7 +242,7 @@ def test_a_running_run_pauses_first(panel: StepPanel, session: Session) -> None:
 
 
 def test_a_stage_is_saved_as_a_table_and_as_a_picture(paused: StepPanel, session: Session, tmp_path: Path) -> None:
-    paused.take(FORWARD)
+    take(paused, FORWARD)
     paused.save(tmp_path / "a.csv")
     lines = (tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()
     assert lines[0] == "step,stage,tensor,what,block,shape,min,max,mean,zeros,norm"

@@ -4,7 +4,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import Theme
-from cnnstudio.gui.widgets.key_values import KeyValues, tabular
+from cnnstudio.gui.widgets.key_values import KeyValues
 
 
 @pytest.fixture
@@ -62,7 +62,3 @@ def test_clear_leaves_nothing(rows: KeyValues) -> None:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     assert rows.keys() == ()
     assert rows.findChildren(QLabel) == []
-
-
-def test_figures_have_equal_width(rows: KeyValues) -> None:
-    assert tabular(rows.font()).featureTags()

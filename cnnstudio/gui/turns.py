@@ -1,0 +1,98 @@
+"""Turns: what has to be shown shares the ticks of the window, so that none of them holds it up."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+Turn = Callable[[], object]
+Later = Callable[[Turn], None]
+"""Queues a piece of work."""
+
+_TICK_MS: Final = 33
+_ROOM: Final = 0.005  # seconds of a tick that turns may take together
+_WEIGHT: Final = 0.1  # of the latest tick in the mean
+
+
+def at_once(turn: Turn) -> None:
+    """Do it without waiting."""
+    turn()
+
+
+class Turns(QObject):
+    """Work of the window's thread, one piece after the other: one a tick, or as many as are known to fit into it.
+
+    What a turn takes is measured from one tick to the next, and so with the painting that follows it.
+
+    Signals:
+        free: Nothing waits, and more may be asked for; told at the begin of a tick while `keep` is wanted.
+    """
+
+    free = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: deque[Turn] = deque()
+        self._kept = self._closed = False
+        self._mean = _ROOM  # seconds of a turn
+        self._taken = 0  # turns of the latest tick
+        self._clock = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(_TICK_MS)
+        self._timer.timeout.connect(self._tick)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something has not had its turn."""
+        return bool(self._waiting)
+
+    def later(self, *turns: Turn) -> None:
+        """Queue pieces of work; each follows what was queued before."""
+        if not self._closed:
+            self._waiting.extend(turns)
+            self._go()
+
+    def keep(self, *, on: bool) -> None:
+        """Tick also while nothing waits, for somebody who asks for turns when `free` is told."""
+        self._kept = on
+        if on:
+            self._go()
+        else:
+            self._rest()
+
+    def finish(self) -> None:
+        """Do at once what waits."""
+        while self._waiting:
+            self._waiting.popleft()()
+        self._rest()
+
+    def close(self) -> None:
+        """Drop what waits, and whatever is asked for from now on."""
+        self._closed = True
+        self._waiting.clear()
+        self.keep(on=False)
+
+    def _go(self) -> None:
+        if not self._timer.isActive():
+            self._clock, self._taken = time.thread_time(), 0
+            self._timer.start()
+
+    @Slot()
+    def _tick(self) -> None:
+        before, self._clock = self._clock, time.thread_time()
+        if self._taken:
+            self._mean += _WEIGHT * ((self._clock - before) / self._taken - self._mean)
+        self._taken = 0
+        if not self._waiting and self._kept:
+            self.free.emit()
+        for _ in range(max(1, int(_ROOM / self._mean))):
+            if self._waiting:
+                self._taken += 1
+                self._waiting.popleft()()
+        self._rest()
+
+    def _rest(self) -> None:
+        if not self._waiting and not self._kept:
+            self._timer.stop()

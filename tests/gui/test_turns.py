@@ -1,0 +1,103 @@
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from cnnstudio.gui.turns import Turns
+
+Turn = Callable[[], None]
+
+
+@pytest.fixture
+def turns(qtbot: QtBot) -> Iterator[Turns]:
+    turns = Turns()
+    yield turns
+    turns.keep(on=False)
+    turns.finish()
+
+
+class Ticks:
+    """Notes in which tick each turn was taken."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.taken: list[int] = []
+        self._tick = 0
+        turns._timer.timeout.connect(self._count)  # called behind the turns' own slot
+
+    def _count(self) -> None:
+        self._tick += 1
+
+    def turn(self, seconds: float = 0.0) -> Turn:
+        """Return work that takes some processor time."""
+
+        def work() -> None:
+            self.taken.append(self._tick)
+            until = time.thread_time() + seconds
+            while time.thread_time() < until:
+                pass
+
+        return work
+
+
+def test_what_takes_long_has_a_tick_of_its_own(qtbot: QtBot, turns: Turns) -> None:
+    ticks = Ticks(turns)
+    turns.later(*(ticks.turn(0.006) for _ in range(5)))
+    qtbot.waitUntil(lambda: len(ticks.taken) == 5)
+    assert ticks.taken == [0, 1, 2, 3, 4]
+
+
+def test_what_is_known_to_be_quick_shares_a_tick(qtbot: QtBot, turns: Turns) -> None:
+    ticks = Ticks(turns)
+    turns.later(*(ticks.turn() for _ in range(40)))
+    qtbot.waitUntil(lambda: len(ticks.taken) == 40, timeout=10_000)
+    counts = [ticks.taken.count(tick) for tick in range(ticks.taken[-1] + 1)]
+    assert counts[0] == 1
+    assert max(counts) > 2
+
+
+def test_turns_keep_their_order_and_may_ask_for_more(qtbot: QtBot, turns: Turns) -> None:
+    story: list[str] = []
+
+    def first() -> None:
+        story.append("first")
+        turns.later(lambda: story.append("third"))
+
+    turns.later(first, lambda: story.append("second"))
+    qtbot.waitUntil(lambda: len(story) == 3)
+    assert story == ["first", "second", "third"]
+
+
+def test_it_ticks_only_while_there_is_something_to_do(qtbot: QtBot, turns: Turns) -> None:
+    assert not turns._timer.isActive()
+    turns.later(lambda: None)
+    assert turns.waiting
+    qtbot.waitUntil(lambda: not turns._timer.isActive())
+    assert not turns.waiting
+
+
+def test_somebody_may_wait_for_a_free_tick(qtbot: QtBot, turns: Turns) -> None:
+    story: list[str] = []
+    turns.later(lambda: story.append("queued"))
+    turns.free.connect(lambda: story.append("free"))
+    turns.keep(on=True)
+    qtbot.waitUntil(lambda: story.count("free") == 2)
+    assert story == ["queued", "free", "free"]
+    turns.keep(on=False)
+    qtbot.waitUntil(lambda: not turns._timer.isActive())
+
+
+def test_what_waits_can_be_done_at_once(turns: Turns) -> None:
+    story: list[int] = []
+    turns.later(lambda: story.append(1), lambda: turns.later(lambda: story.append(3)), lambda: story.append(2))
+    turns.finish()
+    assert (story, turns.waiting) == ([1, 2, 3], False)
+
+
+def test_after_the_end_nothing_has_a_turn(qtbot: QtBot, turns: Turns) -> None:
+    story: list[int] = []
+    turns.later(lambda: story.append(1))
+    turns.close()
+    turns.later(lambda: story.append(2))
+    qtbot.wait(80)
+    assert (story, turns.waiting, turns._timer.isActive()) == ([], False, False)
