@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cnnstudio.core.events import Event, RunEnded, Warned
 from cnnstudio.models.compact import Compact
-from tests.engine.test_resume import told
+from tests.engine.resumed_runs import told
 
 SMALL = ("model.width=8", "model.depth=3", "compute.precision=float32")
 

@@ -14,7 +14,7 @@ from cnnstudio.engine.resume import read_checkpoint
 from cnnstudio.models.network import Network
 from cnnstudio.models.registry import build
 from cnnstudio.models.split import split_network
-from tests.engine.test_resume import run
+from tests.engine.resumed_runs import run
 
 Configure = Callable[..., Config]
 

@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from cnnstudio.core.changes import PAUSED
 from cnnstudio.core.config import Config, load_config
@@ -26,6 +25,7 @@ from cnnstudio.engine.dist import World
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.trainer import train
 from cnnstudio.models import registry
+from tests.engine.resumed_runs import assert_same_state, told
 
 Configure = Callable[..., Config]
 Requests = Mapping[int, tuple[Change, ...]]  # by the step after which they are made
@@ -75,35 +75,6 @@ def warnings(events: list[Event]) -> list[str]:
 
 def finished(events: list[Event]) -> bool:
     return isinstance(events[-1], RunEnded) and events[-1].reason == "finished"
-
-
-def told(*stories: list[Event]) -> list[dict[str, Any]]:
-    """Return what steps and epochs report, without times."""
-    kept = [event for story in stories for event in story if isinstance(event, StepEnded | EpochEnded)]
-    return [event.model_dump(exclude={"images_per_second", "seconds"}) for event in kept]
-
-
-def assert_same(one: Path, other: Path) -> None:
-    """Compare the best weights, and all that a checkpoint holds, bit by bit."""
-    best, other_best = (load_file(path / "model.safetensors") for path in (one, other))
-    assert all(torch.equal(each, other_best[name]) for name, each in best.items())
-    first, second = (torch.load(path / "last.ckpt", weights_only=True) for path in (one, other))
-    _assert_equal(first, second, "")
-
-
-def _assert_equal(one: Any, other: Any, path: str) -> None:
-    if isinstance(one, torch.Tensor):
-        assert torch.equal(one, other), path
-    elif isinstance(one, dict):
-        assert one.keys() == other.keys(), path
-        for key in one.keys() - {"spent", "seconds", "since", "images_per_second"}:
-            _assert_equal(one[key], other[key], f"{path}.{key}")
-    elif isinstance(one, list | tuple):
-        assert len(one) == len(other), path
-        for index, (each, its) in enumerate(zip(one, other, strict=True)):
-            _assert_equal(each, its, f"{path}[{index}]")
-    else:
-        assert one == other, path
 
 
 @pytest.mark.parametrize("schedule", ["onecycle", "cosine", "constant"])
@@ -174,7 +145,7 @@ def test_a_stopped_run_goes_on_with_its_changes_to_the_same_bits(
         later = {step: asked for step, asked in later.items() if step > stop_at}
     parts.append(resume(tmp_path / "parts", later))
     assert told(*parts) == told(whole)
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same_state(tmp_path / "whole", tmp_path / "parts")
     assert [event for part in parts for event in changes(part)] == changes(whole)
 
 
@@ -195,7 +166,7 @@ def test_changes_after_the_checkpoint_are_taken_again_at_the_same_steps(configur
     again = resume(tmp_path / "parts")
     assert told(again) == told(whole)[-len(told(again)) :]
     assert changes(again) == changes(whole)[1:]
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same_state(tmp_path / "whole", tmp_path / "parts")
     assert logged_changes(tmp_path / "parts") == tuple(changes(whole))
 
 
@@ -227,7 +198,7 @@ def test_a_killed_run_takes_its_changes_again(configure: Configure, tmp_path: Pa
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     second = resume(tmp_path / "parts")
     assert told(second) == told(whole)[-len(told(second)) :]
-    assert_same(tmp_path / "whole", tmp_path / "parts")
+    assert_same_state(tmp_path / "whole", tmp_path / "parts")
 
 
 def test_a_resumed_run_tells_how_it_goes_on(configure: Configure, tmp_path: Path) -> None:

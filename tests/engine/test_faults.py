@@ -27,7 +27,7 @@ from cnnstudio.engine.probes import FeatureMapProbe
 from cnnstudio.engine.resume import read_checkpoint
 from cnnstudio.engine.trainer import train
 from tests.engine.faults import SMALL, break_forward, ending, warnings
-from tests.engine.test_resume import resume, run, told
+from tests.engine.resumed_runs import resume, run, told
 
 Configure = Callable[..., Config]
 

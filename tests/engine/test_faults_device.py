@@ -16,7 +16,7 @@ from cnnstudio.engine.resume import read_checkpoint
 from cnnstudio.engine.saver import Saver
 from cnnstudio.models.compact import Compact
 from tests.engine.faults import SMALL, assert_near, break_forward, ending, out_of_memory, warnings
-from tests.engine.test_resume import assert_same_state, resume, run, told
+from tests.engine.resumed_runs import assert_same_state, resume, run, told
 
 Configure = Callable[..., Config]
 WITHOUT_BATCHNORM = (*SMALL, "model.batchnorm=false")

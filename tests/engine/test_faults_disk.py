@@ -20,7 +20,7 @@ from cnnstudio.engine.evaluate import load_model
 from cnnstudio.engine.resume import read_checkpoint
 from cnnstudio.engine.trainer import train
 from tests.engine.faults import SMALL
-from tests.engine.test_resume import assert_same_state, resume, run
+from tests.engine.resumed_runs import assert_same_state, resume, run
 
 Configure = Callable[..., Config]
 MODEL, LAST = "model.safetensors.part", "last.ckpt.part"

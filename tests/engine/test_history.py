@@ -21,7 +21,7 @@ from cnnstudio.engine.evaluate import load_model
 from cnnstudio.engine.history import History, read_epoch, weights_of, write_weights
 from tests.engine.faults import SMALL, warnings
 from tests.engine.kept_runs import learn, state_of
-from tests.engine.test_resume import resume, run
+from tests.engine.resumed_runs import resume, run
 
 Configure = Callable[..., Config]
 

@@ -12,7 +12,7 @@ from cnnstudio.core.events import EpochEnded, Event, RunEnded, StepEnded, Warned
 from cnnstudio.engine.losses import losses
 from cnnstudio.engine.mixing import Mixture, draw_mixture
 from cnnstudio.models.network import Outputs
-from tests.engine.test_resume import run
+from tests.engine.resumed_runs import run
 
 Configure = Callable[..., Config]
 MIXUP, CUTMIX = (load_config(None, [f"train.mix={mix}"]) for mix in ("mixup", "cutmix"))

@@ -18,7 +18,7 @@ from cnnstudio.engine.feed import PixelFeed
 from cnnstudio.engine.past_batch import PastBatch, read_batch
 from cnnstudio.engine.trainer import train
 from tests.engine.faults import SMALL
-from tests.engine.test_resume import resume
+from tests.engine.resumed_runs import resume
 
 Configure = Callable[..., Config]
 Record = list[tuple[list[Path], list[Pixels]]]

@@ -19,7 +19,7 @@ from cnnstudio.engine.progressive import side_of
 from cnnstudio.models.create import outline
 from cnnstudio.models.registry import cards
 from cnnstudio.models.summary import minimum_size
-from tests.engine.test_resume import SWITCHES, assert_same_state, resume, run, told
+from tests.engine.resumed_runs import SWITCHES, assert_same_state, resume, run, told
 
 Configure = Callable[..., Config]
 SMALL_FIRST = "train.progressive=true"

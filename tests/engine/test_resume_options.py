@@ -7,7 +7,7 @@ import pytest
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.events import RunEnded
-from tests.engine.test_resume import SWITCHES, assert_same_state, resume, run, told
+from tests.engine.resumed_runs import SWITCHES, assert_same_state, resume, run, told
 
 Configure = Callable[..., Config]
 TWO_PHASES = ("transfer.mode=freeze_then_finetune", "model.pretrained=false")

@@ -11,7 +11,7 @@ from cnnstudio.core.events import EpochEnded, Event, Phase, RunEnded, StepEnded,
 from cnnstudio.engine.loop import Loop
 from cnnstudio.engine.metrics import Averages
 from cnnstudio.engine.stopping import Patience
-from tests.engine.test_resume import assert_same_state, resume, run, told
+from tests.engine.resumed_runs import assert_same_state, resume, run, told
 
 Configure = Callable[..., Config]
 TWO_PHASES = ("transfer.mode=freeze_then_finetune", "model.pretrained=false")

@@ -1,48 +1,37 @@
 """One feature map as large as there is room, over the image that it answers to."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QWidget
 
-from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap, argb_table
+from cnnstudio.gui.widgets.enlarged_tile import EnlargedTile
 from cnnstudio.gui.widgets.map_paint import overlay, paint_zoom
 
-_STEPS = np.arange(256, dtype=np.uint8)
+_TIP: Final = (
+    "Click or press Escape to see all maps. Over an image, a map is stretched to the whole of it; "
+    "without padding it covers a little less."
+)
+_STEPS: Final = np.arange(256, dtype=np.uint8)
 
 
-class EnlargedMap(QWidget):
+class EnlargedMap(EnlargedTile):
     """One map over a whole wall of them; where its image is known, the image, the map over it, and the map.
 
     Attributes:
         channel: Which map it is.
-
-    Signals:
-        closed: It was clicked.
     """
 
-    closed = Signal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("enlarged_map")
-        self.setToolTip(
-            "Click or press Escape to see all maps. Over an image, a map is stretched to the whole of it; "
-            "without padding it covers a little less."
-        )
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("enlarged_map", _TIP, parent)
         self.channel = -1
         self._map = self._over = np.zeros((1, 1), np.uint32)
         self._image = QImage()
         self._words = ""
-        self._tokens = LIGHT
-        self.hide()
-
-    def set_tokens(self, tokens: Tokens) -> None:
-        """Take over the colours of the theme."""
-        self._tokens = tokens
-        self.update()
 
     def show_map(
         self,
@@ -81,12 +70,5 @@ class EnlargedMap(QWidget):
         place = QRectF(room.x(), bottom, room.width(), line)
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._words)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint it on the ground of a card."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._tokens.card))
+    def _paint(self, painter: QPainter) -> None:
         self.paint(painter, QRectF(self.rect()))
-
-    def mousePressEvent(self, _event: QMouseEvent) -> None:
-        """Close."""
-        self.closed.emit()

@@ -68,7 +68,7 @@ class FilterView(QWidget):
         before = self.picture
         self.picture, self.shown_as = picture, style
         if before is None or before.layer != picture.layer:
-            self.wall.shrink()
+            self.wall.start_over()
             self._pointed = (-1,)
         values = shown_values(picture, change=style.change)
         peaks = peaks_of(values, own=style.own)

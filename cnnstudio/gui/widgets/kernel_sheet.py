@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QColor, QFontMetricsF, QMouseEvent, QPainter, QPen
 
 from cnnstudio.gui.filter_words import alike
-from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import diverging, rgb_table
+from cnnstudio.gui.widgets.enlarged_tile import EnlargedTile
 from cnnstudio.gui.widgets.kernel_pixels import Kernels, to_levels, to_pixels
 
 _CHANNELS = ("red", "green", "blue")
@@ -27,36 +26,26 @@ class Cell:
     column: int
 
 
-class KernelSheet(QWidget):
+class KernelSheet(EnlargedTile):
     """One kernel over the whole wall; one over red, green and blue is shown in colour and taken apart.
 
     Attributes:
         filter: Whose kernel it is.
+        hovered: The weight under the mouse.
 
     Signals:
-        closed: It was clicked.
         pointed: The `Cell` under the mouse, or None.
     """
 
-    closed = Signal()
     pointed = Signal(object)
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("kernel_sheet")
-        self.setToolTip("Click or press Escape to see all filters")
+    def __init__(self) -> None:
+        super().__init__("kernel_sheet", "Click or press Escape to see all filters")
         self.setMouseTracking(True)
         self.filter = -1
         self.hovered: Cell | None = None
         self._values: NDArray[np.float32] = np.zeros((1, 1, 1), np.float32)
         self._levels: NDArray[np.uint8] = np.zeros((1, 1, 1), np.uint8)
-        self._tokens = LIGHT
-        self.hide()
-
-    def set_tokens(self, tokens: Tokens) -> None:
-        """Take over the colours of the theme."""
-        self._tokens = tokens
-        self.update()
 
     def show_kernel(self, kernels: Kernels, number: int) -> None:
         """Show the kernel of a filter."""
@@ -78,10 +67,8 @@ class KernelSheet(QWidget):
                 return Cell(channel, min(row, height - 1), min(column, width - 1))
         return None
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def _paint(self, painter: QPainter) -> None:
         """Paint the kernel as large as fits, with its numbers where there is room for them."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(self._tokens.card))
         font = self.font()
         font.setPixelSize(_PIXELS)
         painter.setFont(font)
@@ -111,10 +98,6 @@ class KernelSheet(QWidget):
         """Point at nothing."""
         self._hover(None)
         super().leaveEvent(event)
-
-    def mousePressEvent(self, _event: QMouseEvent) -> None:
-        """Close."""
-        self.closed.emit()
 
     def _hover(self, cell: Cell | None) -> None:
         if cell != self.hovered:

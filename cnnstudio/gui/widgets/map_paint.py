@@ -1,7 +1,7 @@
 """How feature maps are painted, on the screen and into files: tiles in a grid, and one map over its image."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QPainter, QPen
 
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.colormaps import ZERO, ColorMap, argb_table, is_diverging
+from cnnstudio.gui.widgets.grid import Grid
 from cnnstudio.gui.widgets.tile_grid import TileGrid, mosaic
 
 _GAP = 12
@@ -23,6 +24,18 @@ def as_image(pixels: NDArray[np.uint32]) -> QImage:
     """Return a contiguous `(h, w)` array as an image that shares its memory: it must not outlive the array."""
     height, width = pixels.shape
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied)
+
+
+def scale_of(painter: QPainter) -> int:
+    """Return how many pixels of the device there are to one of what is painted, rounded up."""
+    return math.ceil(painter.device().devicePixelRatioF() * max(1.0, painter.transform().m11()))
+
+
+def draw_rows(painter: QPainter, pixels: NDArray[np.uint32], grid: Grid, rows: range) -> None:
+    """Draw the pixels of some rows of a wall, as many as `scale_of` says to one of what is painted."""
+    image = as_image(pixels)
+    image.setDevicePixelRatio(scale_of(painter))
+    painter.drawImage(0, rows.start * grid.down, image)
 
 
 def paint_tiles(
@@ -48,31 +61,33 @@ def paint_tiles(
         order: Which map lies where.
         dead: `(C,)`, which of them are zero everywhere.
     """
-    scale = math.ceil(painter.device().devicePixelRatioF() * max(1.0, painter.transform().m11()))
-    first = rows.start * grid.columns
-    shown = order[first : rows.stop * grid.columns]
+    tiles = grid.in_rows(rows)
+    shown = order[tiles]
     table = colors(shown) if callable(colors) else colors
-    pixels = mosaic(maps, grid, rows, table, scale=scale, order=order)
-    image = as_image(pixels)
-    image.setDevicePixelRatio(scale)
-    painter.drawImage(0, rows.start * (grid.side + grid.gap), image)
-    for tile in np.flatnonzero(dead[shown]) + first:
-        x, y = grid.corner(int(tile))
-        paint_dead(painter, QRect(x, y, grid.side, grid.side), tokens)
+    draw_rows(painter, mosaic(maps, grid, rows, table, scale=scale_of(painter), order=order), grid, rows)
+    paint_dead(painter, [grid.place(tiles.start + int(at)) for at in np.flatnonzero(dead[shown])], tokens)
 
 
-def paint_dead(painter: QPainter, place: QRect, tokens: Tokens) -> None:
-    """Paint a map that is zero everywhere: a frame with nothing in it but a cross."""
-    painter.save()
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.fillRect(place, QColor(tokens.ground))
-    painter.setPen(QPen(QColor(tokens.edge), 1))
-    painter.drawRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5))
-    painter.setPen(QPen(QColor(tokens.muted), 1.25))
-    middle, arm = QRectF(place).center(), min(5.0, place.width() / 6)
+def paint_dead(painter: QPainter, places: Sequence[QRect], tokens: Tokens) -> None:
+    """Paint maps that are zero everywhere: frames with nothing in them but a cross, all of the same size."""
+    if not places:
+        return
+    scale, size = scale_of(painter), places[0].size()
+    tile = QImage(size * scale, QImage.Format.Format_ARGB32_Premultiplied)  # drawn once, as lines take long
+    tile.setDevicePixelRatio(scale)
+    tile.fill(QColor(tokens.ground))
+    lines = QPainter(tile)
+    lines.setRenderHint(QPainter.RenderHint.Antialiasing)
+    lines.setPen(QPen(QColor(tokens.edge), 1))
+    room = QRectF(QPointF(), size)
+    lines.drawRect(room.adjusted(0.5, 0.5, -0.5, -0.5))
+    lines.setPen(QPen(QColor(tokens.muted), 1.25))
+    middle, arm = room.center(), min(5.0, room.width() / 6)
     for slope in (-1, 1):
-        painter.drawLine(middle - QPointF(arm, slope * arm), middle + QPointF(arm, slope * arm))
-    painter.restore()
+        lines.drawLine(middle - QPointF(arm, slope * arm), middle + QPointF(arm, slope * arm))
+    lines.end()
+    for place in places:
+        painter.drawImage(place.topLeft(), tile)
 
 
 def panes(room: QRectF) -> tuple[QRectF, QRectF, QRectF]:

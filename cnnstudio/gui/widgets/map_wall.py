@@ -6,9 +6,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QImage, QKeyEvent
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap
@@ -18,35 +18,33 @@ from cnnstudio.gui.widgets.map_key import MapFooter
 from cnnstudio.gui.widgets.map_scale import Figures, MapStyle, looks_of, plain_look
 from cnnstudio.gui.widgets.map_sheet import Sheet, sheet_of_map, sheet_of_tiles
 from cnnstudio.gui.widgets.map_words import SCALES, channel_words, count_words, ends_of, scale_words
-from cnnstudio.gui.widgets.tile_grid import fit_grid
+from cnnstudio.gui.widgets.tile_wall import TileWall
 
 HINT: Final = "Feature maps of your image appear here once training starts"
 _SETTLED: Final = 3.0  # seconds for which maps in the order of their activity stay where they are
 
 
-class MapWall(QWidget):
-    """Tiles of feature maps; one of them can be enlarged with a click or Enter, and put back with the same or Escape.
+class MapWall(TileWall):
+    """Tiles of feature maps, with a key below; words stand in for them while there are none.
 
     Attributes:
         canvas: The tiles.
         enlarged: The map that is enlarged.
         footer: What is shown, and the key.
-        scroll_bar: How far down the tiles are scrolled.
 
     Signals:
-        channel_chosen: The channel that the user has enlarged, counted from 0.
-        closed: The user has put the enlarged map back.
         pointed: The channel that the user points at, or -1.
     """
 
-    channel_chosen = Signal(int)
-    closed = Signal()
     pointed = Signal(int)
 
     def __init__(
         self, parent: QWidget | None = None, *, color_map: ColorMap = "inferno", scale: str = SCALES["own"]
     ) -> None:
-        super().__init__(parent)
+        canvas, enlarged = MapCanvas(color_map), EnlargedMap()
+        super().__init__(canvas, enlarged, parent)
+        self.canvas: MapCanvas = canvas
+        self.enlarged: EnlargedMap = enlarged
         self.setObjectName("map_wall")
         self.setAccessibleName("Feature maps")
         self._title = ""
@@ -57,21 +55,7 @@ class MapWall(QWidget):
         self._look = plain_look(0, color_map)
         self._image: QImage | None = None
         self._sorted = 0.0
-
-        self.canvas = MapCanvas(color_map)
-        self.canvas.chosen.connect(self._choose)
-        self.canvas.pointed.connect(self._name_channel)
-        self.canvas.pointed.connect(self.pointed)
-        self._scroll = QScrollArea()
-        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(self.canvas)
-        self._scroll.viewport().installEventFilter(self)
-        self.scroll_bar = self._scroll.verticalScrollBar()
-        self.canvas.moved.connect(lambda x, y: self._scroll.ensureVisible(x, y, 0, self.canvas.grid.side))
-        self.enlarged = EnlargedMap(self)
-        self.enlarged.closed.connect(self._close)
+        canvas.pointed.connect(self.pointed)
 
         self._hint = QLabel(HINT)
         self._hint.setObjectName("map_hint")
@@ -109,9 +93,7 @@ class MapWall(QWidget):
             image: What they answer to.
         """
         if title != self._title or len(tiles) != len(self.canvas.maps):
-            self.shrink()
-            self.canvas.current = 0
-            self.canvas.point_at(-1)
+            self.start_over()
             self._sorted = 0.0
         self._title, self._figures, self._image = title, figures, image
         self.canvas.maps = tiles
@@ -133,50 +115,18 @@ class MapWall(QWidget):
         """Show no maps, and say when there will be some."""
         self.show_maps(np.empty((0, 1, 1), np.uint8))
 
-    def enlarge(self, channel: int) -> None:
-        """Show one map over the whole wall, without a signal."""
-        self.canvas.current = channel
-        self._show_enlarged(channel)
-        self.enlarged.show()
-        self.enlarged.raise_()
-        self._name_channel(self.canvas.hovered)
-
-    def shrink(self) -> None:
-        """Put the enlarged map back, without a signal."""
-        self.enlarged.hide()
-        self._name_channel(self.canvas.hovered)
-
-    def point_at(self, channel: int) -> None:
-        """Frame a channel and name it, or none for -1, without a signal."""
-        self.canvas.point_at(channel)
-        self._name_channel(channel)
-
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
         self._tokens = tokens
-        self.canvas.set_tokens(tokens)
-        self.enlarged.set_tokens(tokens)
+        super().set_tokens(tokens)
         self._present()
 
     def sheet(self) -> Sheet:
         """Return what is shown for a file: all tiles, or the map that is enlarged."""
         words, key = self.footer.words(), self.footer.key()
-        if self.enlarged.isVisible():
+        if self.large >= 0:
             return sheet_of_map(self.enlarged, self._look.color_map, words, key)
         return sheet_of_tiles(self.canvas.maps, self._look, words, key, self._tokens)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Arrange the tiles anew where the room for them changes."""
-        if event.type() == QEvent.Type.Resize:
-            self._arrange()
-        return super().eventFilter(watched, event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape puts an enlarged map back."""
-        if event.key() == Qt.Key.Key_Escape and self.enlarged.isVisible():
-            self._close()
-        else:
-            super().keyPressEvent(event)
 
     def _present(self) -> None:
         """Colour, order and lay the maps out as their values and the style ask for."""
@@ -186,50 +136,30 @@ class MapWall(QWidget):
         else:
             (look,) = looks_of([self._figures], self._style, self._tokens)
             # What somebody points at or looks into does not move away, and what is looked at rarely.
-            held = canvas.hovered >= 0 or self.enlarged.isVisible() or time.monotonic() - self._sorted < _SETTLED
+            held = self._named() >= 0 or time.monotonic() - self._sorted < _SETTLED
             if self._sorted and held and len(canvas.order) == count:
                 look = replace(look, order=canvas.order)
             else:
                 self._sorted = time.monotonic()
             self._look = look
         canvas.colors, canvas.order, canvas.dead = self._look.colors, self._look.order, self._look.dead
-        self._arrange()
+        self._scroll.arrange()
         canvas.update()
-        if self.enlarged.isVisible():
-            self._show_enlarged(canvas.current)
-        self._name_channel(canvas.hovered)
+        if self.large >= 0:
+            self._show_enlarged(self.large)
+        self._name(self._named())
 
-    def _arrange(self) -> None:
-        room = self._scroll.maximumViewportSize()
-        bar = self.scroll_bar.sizeHint().width()
-        self.canvas.grid = fit_grid(len(self.canvas.maps), room.width(), room.height(), scroll_bar=bar)
-        self.canvas.resize(self._scroll.viewport().width(), self.canvas.grid.height)
-        self.enlarged.setGeometry(self._scroll.geometry())
-        self.scroll_bar.setSingleStep((self.canvas.grid.side + self.canvas.grid.gap) // 2)
+    def _show_enlarged(self, number: int) -> None:
+        look, tile = self._look, self.canvas.maps[number]
+        (levels,) = look.levels(np.array([number]))
+        self.enlarged.show_map(tile, number, look.color_map, levels=levels, image=self._image)
 
-    def _show_enlarged(self, channel: int) -> None:
-        look, tile = self._look, self.canvas.maps[channel]
-        (levels,) = look.levels(np.array([channel]))
-        self.enlarged.show_map(tile, channel, look.color_map, levels=levels, image=self._image)
-
-    def _choose(self, channel: int) -> None:
-        if self.enlarged.isVisible() and self.enlarged.channel == channel:
-            self._close()
-            return
-        self.enlarge(channel)
-        self.channel_chosen.emit(channel)
-
-    def _close(self) -> None:
-        self.shrink()
-        self.closed.emit()
-
-    def _name_channel(self, pointed: int) -> None:
+    def _name(self, number: int) -> None:
         look, figures, count = self._look, self._figures, len(self.canvas.maps)
-        channel = self.enlarged.channel if self.enlarged.isVisible() else pointed
-        words = count_words(count, look.dead) if channel < 0 else channel_words(channel, count, figures)
+        words = count_words(count, look.dead) if number < 0 else channel_words(number, count, figures)
         self.footer.set_words(words)
         shared = figures is not None and self._style.scaling == "shared" and count > 0
-        known = look.limits[max(channel, 0)] if figures is not None and (channel >= 0 or shared) else None
+        known = look.limits[max(number, 0)] if figures is not None and (number >= 0 or shared) else None
         scale = self._scale if figures is None else scale_words(self._style.scaling, look.color_map)
         self.footer.set_key(look.color_map, *ends_of(look.color_map, known), scale)
         of_layer = f" of {self._title}" if self._title else ""

@@ -4,19 +4,16 @@ What is removed is hatched, so that no one has to tell it by its colour; only wh
 hatch it is a dot of sky blue, which none of the maps' colours comes near.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QObject, QRect, Qt
-from PySide6.QtGui import QBrush, QColor, QPainter, QPaintEvent, QPen, QPixmap
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen, QPixmap
 
-from cnnstudio.gui.widgets.map_canvas import MapCanvas
-from cnnstudio.gui.widgets.map_paint import as_image
+from cnnstudio.gui.widgets.map_paint import as_image, draw_rows, scale_of
 from cnnstudio.gui.widgets.tile_grid import TileGrid, mosaic
 
 MARK: Final = "#56B4E9"  # sky blue (Okabe and Ito, 2008)
@@ -42,45 +39,12 @@ class Removal:
     values: NDArray[np.bool_] | None = None
 
 
+_TABLE: Final = np.array([0, 0xFFFFFFFF], np.uint32)  # of a value that stays, and of one that is removed
+
 NOTHING: Final = Removal(np.zeros(0, np.bool_), np.zeros(0, np.bool_))
 
 
-class TileMarks(QWidget):
-    """Lies over the tiles of a wall and lets mouse and keys through.
-
-    Attributes:
-        removal: What is marked.
-    """
-
-    def __init__(self, canvas: MapCanvas) -> None:
-        super().__init__(canvas)
-        self.removal = NOTHING
-        self._canvas = canvas
-        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self.resize(canvas.size())
-        canvas.installEventFilter(self)
-
-    def show_removal(self, removal: Removal) -> None:
-        """Mark what is removed of the maps that are shown."""
-        self.removal = removal
-        self.update()
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Stay as large as what it lies over."""
-        if event.type() == QEvent.Type.Resize:
-            self.resize(self._canvas.size())
-        return super().eventFilter(watched, event)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        """Mark the rows that need it."""
-        grid = self._canvas.grid
-        pitch = grid.side + grid.gap
-        rows = range(event.rect().top() // pitch, min(grid.rows, event.rect().bottom() // pitch + 1))
-        if rows and grid.count == len(self.removal.channels):
-            paint_marks(QPainter(self), self.removal, grid, rows, scale=math.ceil(self.devicePixelRatioF()))
-
-
-def paint_marks(painter: QPainter, removal: Removal, grid: TileGrid, rows: range, *, scale: int) -> None:
+def paint_marks(painter: QPainter, removal: Removal, grid: TileGrid, rows: range) -> None:
     """Mark what is removed in some rows of a wall.
 
     Args:
@@ -88,19 +52,14 @@ def paint_marks(painter: QPainter, removal: Removal, grid: TileGrid, rows: range
         removal: What is removed.
         grid: Where the tiles lie.
         rows: Which rows, by their numbers.
-        scale: Device pixels in a pixel of the grid.
     """
+    tiles = grid.in_rows(rows)
     if removal.values is not None:
-        seen = removal.values.view(np.uint8)
-        pixels = mosaic(seen, grid, rows, _table(), scale=scale)
-        _hatch(pixels, grid.side * scale / seen.shape[2])
-        image = as_image(pixels)
-        image.setDevicePixelRatio(scale)
-        painter.drawImage(0, rows.start * (grid.side + grid.gap), image)
-    stripes = _stripes()
-    first = rows.start * grid.columns
-    for tile in np.flatnonzero(removal.channels[first : rows.stop * grid.columns]) + first:
-        _mark_channel(painter, QRect(*grid.corner(int(tile)), grid.side, grid.side), stripes)
+        seen, scale = removal.values.view(np.uint8), scale_of(painter)
+        pixels = mosaic(seen, grid, rows, _TABLE, scale=scale)
+        draw_rows(painter, _colored(pixels, grid.side * scale / seen.shape[2]), grid, rows)
+    removed = np.flatnonzero(removal.channels[tiles]) + tiles.start
+    _mark_channels(painter, [grid.place(int(tile)) for tile in removed])
 
 
 def paint_marks_of_one(painter: QPainter, removal: Removal, channel: int, place: QRect) -> None:
@@ -117,42 +76,44 @@ def paint_marks_of_one(painter: QPainter, removal: Removal, channel: int, place:
         height, width = values.shape
         down = np.arange(place.height()) * height // place.height()
         across = np.arange(place.width()) * width // place.width()
-        pixels = _table()[values[down[:, None], across].view(np.uint8)]
-        _hatch(pixels, place.width() / width)
-        painter.drawImage(place, as_image(pixels))
+        pixels = _TABLE[values[down[:, None], across].view(np.uint8)]
+        painter.drawImage(place, as_image(_colored(pixels, place.width() / width)))
     if removal.channels[channel]:
-        _mark_channel(painter, place, _stripes())
+        _mark_channels(painter, [place])
 
 
-def _mark_channel(painter: QPainter, place: QRect, stripes: QBrush) -> None:
-    cover = QColor(_BENEATH)
+def _mark_channels(painter: QPainter, places: Sequence[QRect]) -> None:
+    if not places:
+        return
+    cover, stripes = QColor(_BENEATH), _stripes()
     cover.setAlphaF(_DIMMED)
-    painter.fillRect(place, cover)
-    painter.fillRect(place, stripes)
+    for place in places:
+        painter.fillRect(place, cover)
+        painter.fillRect(place, stripes)
     painter.setPen(QPen(QColor(MARK), 2))
-    painter.drawRect(place.adjusted(1, 1, -1, -1))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRects([place.adjusted(1, 1, -1, -1) for place in places])
 
 
-def _hatch(pixels: NDArray[np.uint32], cell: float) -> None:
-    """Stripe what is not transparent, in place, unless its values are too small for that.
+def _colored(pixels: NDArray[np.uint32], cell: float) -> NDArray[np.uint32]:
+    """Colour what is not transparent, in place; striped, unless its values are too small for that.
 
     Args:
-        pixels: `(h, w)`.
+        pixels: `(h, w)`, 0 or all bits set.
         cell: Width of a value in these pixels.
     """
     if cell < _LEAST:
-        return
-    height, width = pixels.shape
-    dark = (np.arange(height)[:, None] + np.arange(width)) % _FINE < _FINE // 2
-    pixels[dark & (pixels != 0)] = np.uint32(0xFF000000) | np.uint32(int(_BENEATH[1:], 16))
+        pixels &= _argb(MARK)
+        return pixels
+    across = np.arange(pixels.shape[1])
+    for shift in range(_FINE):  # the stripes go down by a pixel from each column to the next
+        dark = (across + shift) % _FINE < _FINE // 2
+        pixels[shift::_FINE] &= np.where(dark, _argb(_BENEATH), _argb(MARK))
+    return pixels
 
 
-@cache
-def _table() -> NDArray[np.uint32]:
-    """Return the colours of a value that stays and of one that is removed."""
-    table = np.zeros(2, np.uint32)
-    table[1] = np.uint32(0xFF000000) | np.uint32(int(MARK[1:], 16))
-    return table
+def _argb(color: str) -> np.uint32:
+    return np.uint32(0xFF000000 | int(color[1:], 16))
 
 
 def _stripes() -> QBrush:

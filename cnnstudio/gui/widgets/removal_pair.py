@@ -6,24 +6,25 @@ from typing import Final
 import numpy as np
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.pictures import DropoutMasks
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import argb_table
-from cnnstudio.gui.widgets.elided_label import ElidedLabel
+from cnnstudio.gui.widgets.enlarged_removal import COLORS
 from cnnstudio.gui.widgets.map_paint import paint_tiles
 from cnnstudio.gui.widgets.removal_marks import Removal, paint_marks
-from cnnstudio.gui.widgets.removal_wall import COLORS, RemovalWall
+from cnnstudio.gui.widgets.removal_wall import RemovalWall
 from cnnstudio.gui.widgets.tile_grid import fit_grid
+from cnnstudio.gui.widgets.wall_pair import WallPair
 
 _TITLES: Final = ("Dropout2d: whole channels", "Element-wise dropout: single values")
 _WALL: Final = 560  # pixels across and down that a wall has in a picture, unless its maps need more
 _MARGIN: Final = 16
 
 
-class RemovalPair(QWidget):
-    """Two walls that scroll, point and enlarge together; of a vector, which has no channels, only the second.
+class RemovalPair(WallPair):
+    """What is removed by whole channels and by single values; of a vector, which has no channels, only the second.
 
     Attributes:
         channels: The wall on the left.
@@ -31,51 +32,27 @@ class RemovalPair(QWidget):
     """
 
     def __init__(self, object_name: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName(object_name)
-        self.setAccessibleName("What dropout removes")
         self.channels, self.values = RemovalWall(), RemovalWall()
+        walls = {"channels": (_TITLES[0], self.channels), "values": (_TITLES[1], self.values)}
+        super().__init__(object_name, "What dropout removes", walls, parent)
+        for title, wall in walls.values():
+            wall.setAccessibleName(title)
         self._tokens = LIGHT
         self._masks: DropoutMasks | None = None
-        self._notes = [ElidedLabel("", "muted") for _ in _TITLES]
-        self._sides = [QWidget() for _ in _TITLES]
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(24)
-        walls = (("channels", self.channels), ("values", self.values))
-        for (name, wall), title, note, side in zip(walls, _TITLES, self._notes, self._sides, strict=True):
-            wall.setObjectName(f"{object_name}.{name}")
-            wall.setAccessibleName(title)
-            note.setObjectName(f"{object_name}.{name}.note")
-            label = QLabel(title)
-            label.setProperty("role", "section")
-            header = QHBoxLayout()
-            header.setSpacing(8)
-            header.addWidget(label)
-            header.addWidget(note, 1)
-            column = QVBoxLayout(side)
-            column.setContentsMargins(0, 0, 0, 0)
-            column.setSpacing(6)
-            column.addLayout(header)
-            column.addWidget(wall, 1)
-            layout.addWidget(side, 1)
-        self._link(self.channels, self.values)
-        self._link(self.values, self.channels)
 
     def show_masks(self, masks: DropoutMasks) -> None:
         """Show what was removed in a step, and what would have been."""
         self._masks = masks
-        self._sides[0].setVisible(not masks.vector)
+        self.sides[0].setVisible(not masks.vector)
         for wall, removal in zip((self.channels, self.values), removals(masks), strict=True):
             wall.show_removal(masks.tiles, removal, masks.layer)
-        for note, text in zip(self._notes, _notes(masks), strict=True):
+        for note, text in zip(self.notes, _notes(masks), strict=True):
             note.setText(text)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
         self._tokens = tokens
-        for wall in (self.channels, self.values):
-            wall.set_tokens(tokens)
+        super().set_tokens(tokens)
 
     def picture(self, sentence: str) -> QImage:
         """Return both walls with all their maps as an image, twice as fine as on the screen, and a sentence below."""
@@ -106,16 +83,10 @@ class RemovalPair(QWidget):
             painter.drawText(QRect(0, 0, _WALL, line), Qt.AlignmentFlag.AlignLeft, _TITLES[side])
             painter.translate(0, line)
             paint_tiles(painter, *parts, order=np.arange(len(masks.tiles)), dead=masks.zero)
-            paint_marks(painter, removals(masks)[side], grid, rows, scale=2)
+            paint_marks(painter, removals(masks)[side], grid, rows)
             painter.restore()
         painter.end()
         return image
-
-    def _link(self, wall: RemovalWall, other: RemovalWall) -> None:
-        wall.channel_chosen.connect(other.enlarge)
-        wall.closed.connect(other.shrink)
-        wall.pointed.connect(other.point_at)
-        wall.scroll_bar.valueChanged.connect(other.scroll_bar.setValue)
 
 
 def removals(masks: DropoutMasks) -> tuple[Removal, Removal]:

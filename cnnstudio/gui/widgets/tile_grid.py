@@ -6,13 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnstudio.gui.widgets.grid import FREE, Grid, lay
+
 _GAP = 6
 _SMALLEST, _LARGEST, _SCROLLING = 32, 96, 48
 
 
 @dataclass(frozen=True, slots=True)
-class TileGrid:
-    """Square tiles in rows, filled from the top left.
+class TileGrid(Grid):
+    """Square tiles.
 
     Attributes:
         count: Number of tiles.
@@ -27,27 +29,14 @@ class TileGrid:
     gap: int = _GAP
 
     @property
-    def rows(self) -> int:
-        """Number of rows; the last one may have room left."""
-        return math.ceil(self.count / self.columns)
+    def wide(self) -> int:
+        """Width of a tile in pixels."""
+        return self.side
 
     @property
-    def height(self) -> int:
-        """Pixels from the top of the first row to the bottom of the last."""
-        return max(0, self.rows * (self.side + self.gap) - self.gap)
-
-    def corner(self, tile: int) -> tuple[int, int]:
-        """Return x and y of a tile's top left pixel."""
-        row, column = divmod(tile, self.columns)
-        return column * (self.side + self.gap), row * (self.side + self.gap)
-
-    def tile_at(self, x: float, y: float) -> int | None:
-        """Return the tile at a position; None in a gap or outside."""
-        column, right = divmod(x, self.side + self.gap)
-        row, down = divmod(y, self.side + self.gap)
-        tile = int(row) * self.columns + int(column)
-        inside = 0 <= column < self.columns and row >= 0 and right < self.side and down < self.side
-        return tile if inside and tile < self.count else None
+    def high(self) -> int:
+        """Height of a tile in pixels."""
+        return self.side
 
 
 def fit_grid(count: int, width: int, height: int, *, scroll_bar: int = 0) -> TileGrid:
@@ -90,7 +79,7 @@ def mosaic(
         maps: All maps, `(C, h, w)`.
         grid: Where they lie.
         rows: Which rows, by their numbers.
-        table: The colour of each value, `(256,)`, or of each value of each map that is shown, `(tiles, 256)`.
+        table: The colour of each value, `(256,)` or fewer, or of each value of each map that is shown, `(tiles, 256)`.
         scale: Device pixels in a pixel of the grid.
         order: Which map lies where; without it, in their own order.
 
@@ -98,15 +87,17 @@ def mosaic(
         `(len(rows) * pitch, columns * pitch)`, contiguous, where pitch is tile and gap in device pixels; gaps are 0,
         which is transparent.
     """
-    side, pitch = grid.side * scale, (grid.side + grid.gap) * scale
     which = np.arange(len(maps)) if order is None else order
-    down = (np.arange(side) * maps.shape[1] // side)[:, None]
-    across = np.arange(side) * maps.shape[2] // side
-    smaller = maps.shape[1] * maps.shape[2] < side * side  # then its own pixels are the fewer to be coloured
-    pixels = np.zeros((len(rows), pitch, grid.columns, pitch), np.uint32)
-    for tile, channel in enumerate(which[rows.start * grid.columns : rows.stop * grid.columns]):
-        row, column = divmod(tile, grid.columns)
-        colors = table if table.ndim == 1 else table[tile]
-        shown = colors[maps[channel]][down, across] if smaller else colors[maps[channel][down, across]]
-        pixels[row, :side, column, :side] = shown
-    return pixels.reshape(len(rows) * pitch, grid.columns * pitch)
+    shown = maps.take(which[grid.in_rows(rows)], axis=0, mode="clip")
+    places = []
+    for axis, length in enumerate(shown.shape[1:], start=1):
+        line = np.arange(grid.side * scale)
+        source = line * length // len(line)
+        if length > len(line):  # then the pixels that are seen are the fewer to be coloured
+            shown, source = shown.take(source, axis=axis, mode="clip"), line
+        places.append(np.concatenate([source, np.full(grid.gap * scale, FREE)]))
+    if table.ndim == 2:
+        pixels = table.ravel().take(shown + (256 * np.arange(len(shown)))[:, None, None], mode="clip")
+    else:
+        pixels = table.take(shown, mode="clip")
+    return lay(pixels, len(rows), grid.columns, *places)

@@ -26,11 +26,11 @@ def test_few_kernels_are_all_in_sight() -> None:
 def test_places_are_found_by_their_position() -> None:
     grid = KernelGrid(5, 3, 20, (2, 2), caption=10, gap=6)
     assert (grid.rows, grid.height, grid.corner(4)) == (2, 106, (46, 56))
-    assert grid.place_at(46, 56) == 4
-    assert grid.place_at(47, 105) == 4  # its caption
-    assert grid.place_at(41, 0) is None
-    assert grid.place_at(100, 60) is None
-    assert grid.place_at(-1, 0) is None
+    assert grid.tile_at(46, 56) == 4
+    assert grid.tile_at(47, 105) == 4  # its caption
+    assert grid.tile_at(41, 0) is None
+    assert grid.tile_at(100, 60) is None
+    assert grid.tile_at(-1, 0) is None
 
 
 def test_each_weight_is_a_square_in_its_place() -> None:

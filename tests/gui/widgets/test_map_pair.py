@@ -75,3 +75,13 @@ def test_both_sides_scroll_together(pair: MapPair) -> None:
     assert pair.after.scroll_bar.value() == 100
     pair.after.scroll_bar.setValue(30)
     assert pair.before.scroll_bar.value() == 30
+
+
+def test_keys_go_on_while_a_channel_is_enlarged_on_both_sides(pair: MapPair) -> None:
+    pair.show_maps(maps(8), maps(8), layer="conv1")
+    for key in (Qt.Key.Key_Return, Qt.Key.Key_Home, Qt.Key.Key_Right, Qt.Key.Key_Right):
+        QTest.keyClick(pair.before.canvas, key)
+    assert (pair.before.large, pair.after.large, pair.after.enlarged.channel) == (2, 2, 2)
+    assert pair.after.footer.words() == "channel 2 of 8"
+    QTest.keyClick(pair.before.canvas, Qt.Key.Key_Return)
+    assert (pair.before.large, pair.after.large) == (-1, -1)
