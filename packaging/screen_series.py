@@ -69,7 +69,7 @@ def _take(options: argparse.Namespace) -> int:
             return
         view = "step" if left <= _STAGES else next(views)
         if view == "step":
-            session.step()
+            session.run.step()
             return
         pill = window.findChild(QPushButton, f"train.views.{view}")
         assert pill is not None, view
@@ -81,8 +81,8 @@ def _take(options: argparse.Namespace) -> int:
             timer.start()
 
     timer.timeout.connect(picture)
-    session.run_began.connect(lambda: window.show_page("train"))
-    session.streamed.connect(begin)
+    session.run.began.connect(lambda: window.show_page("train"))
+    session.run.streamed.connect(begin)
     session.start_when_ready()
     session.open_folder(options.images)
     QTimer.singleShot(1000 * (options.seconds + 300), window.leave)

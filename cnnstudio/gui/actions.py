@@ -42,7 +42,7 @@ def take_stage(window: "MainWindow") -> None:
     """Take one stage of a step of the run, and show it."""
     if window.session.state.run.ours:
         window.show_page("train")
-        window.session.step()
+        window.session.run.step()
 
 
 def _add(

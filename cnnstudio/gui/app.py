@@ -87,7 +87,7 @@ def _open(window: MainWindow, options: _Options) -> None:
     folder = session.state.config.data.folder
     if options.start:
         session.start_when_ready()
-        session.run_began.connect(lambda: window.show_page(options.page or "train"))
+        session.run.began.connect(lambda: window.show_page(options.page or "train"))
     if options.run is not None:
         session.open_run(options.run)
         window.show_page("train" if session.state.run.active else "test")

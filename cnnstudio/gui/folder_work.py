@@ -10,6 +10,7 @@ from cnnstudio.data.samples import draw_image, sample, samples, write_sample
 from cnnstudio.data.survey import Survey, survey
 from cnnstudio.gui.state import Work
 from cnnstudio.gui.tasks import Job, Tasks
+from cnnstudio.gui.words import in_words
 from cnnstudio.runtime.runs import samples_folder
 
 
@@ -17,12 +18,12 @@ class FolderWork(QObject):
     """Looks at one folder at a time; a later one takes its place.
 
     Signals:
-        working: How far it is (`Work`).
+        working: How far it is (`Work`); None where it was given up.
         opened: The folder (`Path`), what is in it (`Survey`), and settings that go with it (`tuple[str, ...]`).
         written: The folder of a sample, and its settings.
         failed: Why there is nothing (`Exception`).
         drawn: Some pictures of samples, by name (`dict[str, tuple[Pixels, ...]]`).
-        not_drawn: Why there are none (`Exception`).
+        said: Level and text of a sentence for the user.
     """
 
     working = Signal(object)
@@ -30,7 +31,7 @@ class FolderWork(QObject):
     written = Signal(object, object)
     failed = Signal(object)
     drawn = Signal(object)
-    not_drawn = Signal(object)
+    said = Signal(str, str)
 
     def __init__(self, tasks: Tasks, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -70,6 +71,7 @@ class FolderWork(QObject):
     def cancel(self) -> None:
         """Give up looking or writing."""
         self._tasks.cancel("survey")
+        self.working.emit(None)
 
     def draw_samples(self, each: int) -> None:
         """Draw some pictures of every sample, to show what they are like."""
@@ -83,4 +85,7 @@ class FolderWork(QObject):
                 job.report(dict(drawn))
             return drawn
 
-        self._tasks.submit("samples", draw, self.drawn.emit, self.not_drawn.emit, self.drawn.emit)
+        def refuse(error: Exception) -> None:
+            self.said.emit("error", in_words(error))
+
+        self._tasks.submit("samples", draw, self.drawn.emit, refuse, self.drawn.emit)

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Final
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from cnnstudio.core.control import Watch
-from cnnstudio.core.errors import InputError
 from cnnstudio.core.history import LostEpochError, kept_epochs
 from cnnstudio.core.pictures import Picture
 from cnnstudio.gui.history_view import HistoryView
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.tasks import Tasks
-from cnnstudio.gui.words import in_sentences
+from cnnstudio.gui.words import in_words
 
 if TYPE_CHECKING:
     from cnnstudio.engine.past import Past
@@ -179,8 +178,7 @@ class HistoryWork(QObject):
                 self._lost.add(question.epoch)
                 epochs = tuple(epoch for epoch in self.view.epochs if epoch != question.epoch)
                 self._show(replace(self.view, epochs=epochs, chosen=_nearest(epochs, self.view.chosen)))
-            words = in_sentences(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            self.said.emit("warn", words)
+            self.said.emit("warn", in_words(error))
         self._ask()
 
 

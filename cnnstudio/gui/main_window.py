@@ -97,9 +97,9 @@ class MainWindow(QMainWindow):
     def toggle_pause(self) -> None:
         """Hold the run, or let it go on."""
         if self.session.state.run.status == "running":
-            self.session.pause()
+            self.session.run.pause()
         else:
-            self.session.resume()
+            self.session.run.resume()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Tell once that the window is on the screen."""
@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
         """End the run without asking, keep its model, then close."""
         self._leaving = True
         if self.session.state.run.ours:
-            self.session.stop()
+            self.session.run.stop()
         else:
             self.close()
 
@@ -175,16 +175,16 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         self._rail.page_chosen.connect(self.show_page)
         self._top.start_requested.connect(self.start)
-        self._top.pause_requested.connect(self.session.pause)
-        self._top.resume_requested.connect(self.session.resume)
-        self._top.stop_requested.connect(self.session.stop)
+        self._top.pause_requested.connect(self.session.run.pause)
+        self._top.resume_requested.connect(self.session.run.resume)
+        self._top.stop_requested.connect(self.session.run.stop)
         self._top.theme_chosen.connect(self._theme.set_mode)
         self._top.device_clicked.connect(self._explain_device)
         self._banner.dismissed.connect(self.session.dismiss_notice)
         self._banner.action_requested.connect(self.session.accept_offer)
         self.session.changed.connect(self._show)
-        self.session.run_resumed.connect(lambda: self.show_page("train"))
-        self.session.run_ended.connect(self._run_ended)
+        self.session.run.resumed.connect(lambda: self.show_page("train"))
+        self.session.run.ended.connect(self._run_ended)
         self.painted.connect(self.session.load_torch)
 
     @Slot(object)

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from cnnstudio.core.errors import InputError
 from cnnstudio.gui.history_view import epoch_words
 from cnnstudio.gui.tasks import Job, Tasks
-from cnnstudio.gui.words import in_sentences
+from cnnstudio.gui.words import in_words
 
 if TYPE_CHECKING:
     from cnnstudio.engine.past_batch import PastBatch
@@ -39,7 +38,7 @@ class MomentWork(QObject):
 
             return read_batch(run, step, whole=whole, check=lambda: job.report(None))
 
-        self._tasks.submit("batch", read, self.batch_seen.emit, lambda error: self.batch_not_seen.emit(_why(error)))
+        self._tasks.submit("batch", read, self.batch_seen.emit, lambda error: self.batch_not_seen.emit(in_words(error)))
 
     def forget_batch(self) -> None:
         """Look for it no longer."""
@@ -58,9 +57,5 @@ class MomentWork(QObject):
             f"save {path}",
             write,
             lambda _: self.said.emit("info", told),
-            lambda error: self.said.emit("error", _why(error)),
+            lambda error: self.said.emit("error", in_words(error)),
         )
-
-
-def _why(error: Exception) -> str:
-    return in_sentences(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

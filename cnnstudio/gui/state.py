@@ -128,6 +128,8 @@ class RunView:
         for event in events:
             match event:
                 case RunStarted():
+                    if not event.resumed_step:  # it may have begun before, with images that cannot be read
+                        view = replace(view, step=None, pulse=None, epochs=(), changes=())
                     view = replace(view, started=event)
                 case Phase():
                     view = replace(view, work=Work(event.text, event.done))

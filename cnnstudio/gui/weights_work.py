@@ -14,7 +14,7 @@ from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.gui import background
 from cnnstudio.gui.tasks import Job, Tasks
 from cnnstudio.gui.weights_view import Download, WeightsReport, WeightsView
-from cnnstudio.gui.words import in_sentences
+from cnnstudio.gui.words import in_words
 from cnnstudio.models import registry
 from cnnstudio.models.weight_sources import WeightSource, available, begun, obtain, weight_source
 
@@ -97,7 +97,7 @@ class WeightsWork(QObject):
         try:
             wanted = with_file(self._config, path)
         except InputError as error:
-            self.said.emit("error", in_sentences(error))
+            self.said.emit("error", in_words(error))
             return
         classes, key = self._classes, _key(wanted, path, self._classes)
 
@@ -111,7 +111,7 @@ class WeightsWork(QObject):
         def refused(error: Exception) -> None:
             self._reading = ""
             self._look()
-            self.said.emit("error", _sentences(error))
+            self.said.emit("error", in_words(error))
 
         self._reading = path.name
         self._tasks.submit("weights_file", lambda _job: background.weights_report(wanted, classes), fits, refused)
@@ -166,7 +166,7 @@ class WeightsWork(QObject):
                 "weights",
                 lambda _job: background.weights_report(config, classes),
                 partial(self._found_out, key),
-                lambda error: self._found_out(key, _sentences(error)),
+                lambda error: self._found_out(key, in_words(error)),
                 after="describe",  # side by side both would be late: Python does one thing at a time
             )
         return self._reports.get(key, "")
@@ -194,7 +194,7 @@ class WeightsWork(QObject):
     def _not_downloaded(self, source: WeightSource, error: Exception) -> None:
         self._download = None
         if not isinstance(error, StopRun):
-            self._failures[source.filename] = _sentences(error)
+            self._failures[source.filename] = in_words(error)
             self.said.emit("error", self._failures[source.filename])
         self._look()
 
@@ -259,7 +259,3 @@ def _key(config: Config, path: Path | None, classes: int) -> Hashable:
     except OSError:
         state = None  # it is not there, which is a report, too
     return str(path), state and (state.st_mtime_ns, state.st_size), config.model, classes
-
-
-def _sentences(error: Exception) -> str:
-    return in_sentences(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

@@ -80,3 +80,8 @@ def in_sentences(error: InputError) -> str:
     place = f" ({error.where})" if ":" in error.what else f": {error.where}"
     what = error.what[:1].upper() + error.what[1:] + (place if error.where else "")
     return f"{what}. {remedy}" + ("" if remedy.endswith(("?", ".")) else ".")
+
+
+def in_words(error: Exception) -> str:
+    """Return what went wrong in sentences, or its type and text where nobody has foreseen it."""
+    return in_sentences(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

@@ -84,9 +84,9 @@ class _Frames(QObject):
         self._beat = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=_BEAT_MS)
         self._beat.timeout.connect(self._measure_late)
         self._stepping = QTimer(self, interval=_STAGE_MS)
-        self._stepping.timeout.connect(self._session.step)
-        self._session.streamed.connect(self._count)
-        self._session.run_ended.connect(window.leave)
+        self._stepping.timeout.connect(self._session.run.step)
+        self._session.run.streamed.connect(self._count)
+        self._session.run.ended.connect(window.leave)
         QTimer.singleShot(_PATIENCE_MS, self, self._give_up)
 
     @Slot()
@@ -118,7 +118,7 @@ class _Frames(QObject):
             self._window.leave()
             return
         self._stepping.stop()
-        self._session.resume()
+        self._session.run.resume()
         self._late, self._spent, self._pictures, self._steps = [], [], 0, 0
         self._began = self._beaten = time.perf_counter()
         self._clock = time.thread_time()

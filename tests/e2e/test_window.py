@@ -45,7 +45,7 @@ def test_drop_start_watch_pause_stop_ask(
     qtbot: QtBot, window: MainWindow, image_tree: Callable[..., Path], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    window.session.streamed.connect(events.extend)
+    window.session.run.streamed.connect(events.extend)
     folder = image_tree(("ant", "bee", "cat"), count=(12, 16, 20))
     (folder / "ant" / "damaged.png").write_bytes(b"\x89PNG nonsense")
     start = child(window, QPushButton, "run.start")
@@ -94,7 +94,7 @@ def test_drop_start_watch_pause_stop_ask(
     press(window, "run.start")
     assert start.text() == "Pause"
     qtbot.waitUntil(lambda: sum(isinstance(event, StepEnded) for event in events) > held, timeout=WAIT)
-    with qtbot.waitSignal(window.session.run_ended, timeout=WAIT):
+    with qtbot.waitSignal(window.session.run.ended, timeout=WAIT):
         press(window, "run.stop")
         assert start.text() == "Stopping…"
     ended = window.session.state.run.ended
@@ -116,13 +116,13 @@ def test_the_window_and_the_command_line_give_the_same_losses(
     qtbot: QtBot, window: MainWindow, image_tree: Callable[..., Path], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    window.session.streamed.connect(events.extend)
+    window.session.run.streamed.connect(events.extend)
     folder = image_tree(("ant", "bee"), count=16)
     open_images(qtbot, window, folder)
     window.session.set_value("model.dropout2d", 0.1)
     set_epochs(window, 2)
     press(window, "rail.train")
-    with qtbot.waitSignal(window.session.run_ended, timeout=WAIT):
+    with qtbot.waitSignal(window.session.run.ended, timeout=WAIT):
         window.start()
 
     settings = [f"--set={setting}" for setting in (*SETTINGS, "model.dropout2d=0.1", "train.epochs=2")]
@@ -156,13 +156,13 @@ def test_a_second_run_of_another_network_watches_layers_of_its_own(
     qtbot: QtBot, window: MainWindow, image_tree: Callable[..., Path]
 ) -> None:
     events: list[Event] = []
-    window.session.streamed.connect(events.extend)
+    window.session.run.streamed.connect(events.extend)
     open_images(qtbot, window, image_tree(("ant", "bee"), count=8))
     set_epochs(window, 1)
     for batchnorm in (True, False):  # without BatchNorm the layers have other names
         window.session.set_value("model.batchnorm", batchnorm)
         events.clear()
-        with qtbot.waitSignal(window.session.run_ended, timeout=WAIT):
+        with qtbot.waitSignal(window.session.run.ended, timeout=WAIT):
             window.start()
         assert window.session.state.run.notes == ()
         started = next(event for event in events if isinstance(event, RunStarted))

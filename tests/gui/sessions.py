@@ -79,14 +79,14 @@ def play(monkeypatch: pytest.MonkeyPatch, *story: Event, last: Event | None = No
 
 def begin(session: Session) -> None:
     """Let the session be where it is after a press on Start, without a thread."""
-    session._set(run=RunView(status="running", work=Work("Starting")), notice=None)
-    session.run_began.emit()
+    session.dismiss_notice()
+    session.run._begin(RunView(status="running", work=Work("Starting")))
 
 
 def feed(session: Session, *events: Event) -> None:
     """Hand events over as the host of a run does, and wait until the training doctor, if there is one, has judged."""
-    session._runs.host.streamed.emit(list(events))
-    session._runs.host.drawing.emit()
+    session.run.host.streamed.emit(list(events))
+    session.run.host.drawing.emit()
     session.turns.finish()
     late = time.monotonic() + WAIT / 1000
     while session._tasks.busy("doctor"):
@@ -102,4 +102,4 @@ def take(card: BatchNormPanel | DropoutPanel | StepPanel, picture: Picture) -> N
 
 def finish(session: Session) -> None:
     """Let the thread of the run have ended."""
-    session._runs.host.ended.emit()
+    session.run.host.ended.emit()

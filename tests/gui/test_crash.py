@@ -50,12 +50,12 @@ def test_a_crash_leaves_the_window_alive_and_one_button_lets_the_run_go_on(
 
     def crash(events: list[Event]) -> None:
         if any(isinstance(event, EpochEnded) and event.epoch >= 2 for event in events):
-            session.streamed.disconnect(crash)
+            session.run.streamed.disconnect(crash)
             (process,) = psutil.Process().children()
             os.kill(process.pid, signal.SIGSEGV)
 
-    session.streamed.connect(crash)
-    with qtbot.waitSignal(session.run_ended, timeout=WAIT):
+    session.run.streamed.connect(crash)
+    with qtbot.waitSignal(session.run.ended, timeout=WAIT):
         press(window, "run.start")
         assert status(session) == "running"
     assert window.isVisible()
@@ -69,7 +69,7 @@ def test_a_crash_leaves_the_window_alive_and_one_button_lets_the_run_go_on(
     )
     assert child(window, Banner, "notice").isVisible()
     assert child(window, QPushButton, "notice.action").text() == f"Resume at epoch {broken.next_epoch}"
-    with qtbot.waitSignals([session.run_resumed, session.run_ended], timeout=WAIT):
+    with qtbot.waitSignals([session.run.resumed, session.run.ended], timeout=WAIT):
         press(window, "notice.action")
     ended = session.state.run.ended
     assert ended is not None

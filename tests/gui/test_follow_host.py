@@ -113,7 +113,7 @@ def test_the_window_follows_a_run_to_its_end(
     qtbot.waitUntil(lambda: curve(window, "train_loss") == [0.9, 0.7, 0.5])
     assert notice(session) == ("warn", "Just now.")
 
-    with qtbot.waitSignal(session.run_ended):
+    with qtbot.waitSignal(session.run.ended):
         write(ended(accuracy=0.8, at=1))
         writer.close()
     assert status(session) == "ended"
@@ -146,7 +146,7 @@ def test_who_dies_silently_is_told(
     write(started(), step(0.5))
     window.session.open_run(untried_run)
     qtbot.waitUntil(lambda: window.session.state.run.step is not None, timeout=WAIT)
-    with qtbot.waitSignal(window.session.run_ended):
+    with qtbot.waitSignal(window.session.run.ended):
         writer.close()
     assert notice(window.session)[1].startswith("The other process ended without a closing event")
     assert not window.session.state.run.active

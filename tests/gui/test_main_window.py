@@ -211,10 +211,10 @@ def test_the_full_stop_takes_a_stage_and_shows_it(qtbot: QtBot, ready: MainWindo
     ready.show_page("model")
     QTest.keyClick(ready, Qt.Key.Key_Period)
     assert status(ready.session) == "pausing"
-    assert ready.session._runs.host.control.stepping
+    assert ready.session.run.host.control.stepping
     assert child(ready, QWidget, "train_page").isVisible()
     assert child(ready, QWidget, "train.step_card").isVisible()
-    ready.session.resume()
+    ready.session.run.resume()
     QTest.keyClick(ready, Qt.Key.Key_Space)  # the focus has stayed where it was
     assert status(ready.session) == "pausing"
 
@@ -226,7 +226,7 @@ def test_a_full_stop_is_left_to_whoever_types(ready: MainWindow) -> None:
     rate.setFocus()
     QTest.keyClick(rate, Qt.Key.Key_Period)
     assert status(ready.session) == "running"
-    assert not ready.session._runs.host.control.stepping
+    assert not ready.session.run.host.control.stepping
 
 
 def test_the_buttons_pause_resume_and_stop(qtbot: QtBot, ready: MainWindow) -> None:
@@ -235,7 +235,7 @@ def test_the_buttons_pause_resume_and_stop(qtbot: QtBot, ready: MainWindow) -> N
     qtbot.waitUntil(lambda: status(ready.session) == "paused")
     press(ready, "run.start")
     assert status(ready.session) == "running"
-    with qtbot.waitSignal(ready.session.run_ended):
+    with qtbot.waitSignal(ready.session.run.ended):
         press(ready, "run.stop")
         assert (start_button(ready).text(), start_button(ready).isEnabled()) == ("Stopping…", False)
     assert start_button(ready).text() == "Start"
@@ -275,7 +275,7 @@ def test_the_rail_changes_pages_and_the_theme_menu_the_theme(window: MainWindow,
 
 
 def test_closing_without_a_run_closes_at_once_and_ends_the_threads(window: MainWindow, session: Session) -> None:
-    session.draw_samples(1)
+    session.folders.draw_samples(1)
     window.close()
     assert not window.isVisible()
     assert [each.name for each in threading.enumerate() if each.name.startswith("cnnstudio")] == []
@@ -301,8 +301,8 @@ def test_closing_while_a_run_stops_waits_for_it_without_a_question(qtbot: QtBot,
 def test_a_question_that_outlives_the_run_still_closes(qtbot: QtBot, ready: MainWindow) -> None:
     press(ready, "run.start")
     ready.close()
-    with qtbot.waitSignal(ready.session.run_ended):
-        ready.session.stop()
+    with qtbot.waitSignal(ready.session.run.ended):
+        ready.session.run.stop()
     assert ready.isVisible()
     press(ready, "close_question.stop")
     assert not ready.isVisible()

@@ -1,5 +1,4 @@
-import os
-import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,207 +6,16 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from cnnstudio.data.images import Pixels, read_thumbnail
-from cnnstudio.data.samples import sample
+from cnnstudio.core.control import Watch
 from cnnstudio.gui.session import Session
-from cnnstudio.gui.state import SessionState, Work
-from cnnstudio.runtime.runs import samples_folder
-from tests.gui.events import started, step
-from tests.gui.sessions import WAIT, begin, feed, load_torch, look_at, notice, status
-
-Tree = Callable[..., Path]
+from cnnstudio.gui.state import Notice, SessionState
+from tests.gui.events import ended, epoch, started, step
+from tests.gui.sessions import WAIT, begin, feed, finish, load_torch, look_at, notice, play
 
 
 @pytest.fixture
-def folder(image_tree: Tree) -> Path:
+def folder(image_tree: Callable[..., Path]) -> Path:
     return image_tree(("ant", "bee"), count=10, size=(12, 12))
-
-
-@pytest.fixture
-def other(image_tree: Tree) -> Path:
-    return image_tree(("cat", "dog", "fox"), count=2, size=(12, 12), name="others")
-
-
-@pytest.fixture
-def small_samples(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let samples have few images, so that they are drawn in a moment."""
-    few = tuple(replace(sample(name), images=2 * len(sample(name).classes)) for name in ("shapes", "borders"))
-    monkeypatch.setattr("cnnstudio.data.samples._SAMPLES", few)
-
-
-@pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Return a list that fills with the images that are decoded for a survey."""
-    seen: list[Path] = []
-
-    def noted(path: Path, side: int) -> Pixels:
-        seen.append(path)
-        return read_thumbnail(path, side)
-
-    monkeypatch.setattr("cnnstudio.data.survey.read_thumbnail", noted)
-    return seen
-
-
-def test_a_folder_is_looked_at_and_becomes_the_one_to_learn_from(qtbot: QtBot, session: Session, folder: Path) -> None:
-    states: list[SessionState] = []
-    session.changed.connect(states.append)
-    session.open_folder(folder)
-    assert session.state.surveying == Work("Looking through the folder")
-    qtbot.waitUntil(lambda: session.state.surveying is None)
-    found = session.state.survey
-    assert found is not None
-    assert [(each.name, each.train, each.val) for each in found.counts()] == [("ant", 8, 2), ("bee", 8, 2)]
-    assert session.state.config.data.folder == str(folder)
-    assert session.state.start_refusal == "PyTorch is still loading."
-    seen = [state.surveying for state in states if state.surveying is not None]
-    assert seen[0] == Work("Looking through the folder")
-    assert {work.text for work in seen[1:]} <= {"Looking at 20 images"}
-    assert [state.survey for state in states[:-1]] == [None] * (len(states) - 1)
-
-
-def test_a_folder_that_cannot_be_learnt_from_is_told_and_nothing_else_changes(
-    qtbot: QtBot, session: Session, folder: Path, tmp_path: Path
-) -> None:
-    look_at(qtbot, session, folder)
-    before = session.state
-    (tmp_path / "empty").mkdir()
-    look_at(qtbot, session, tmp_path / "empty")
-    level, text = notice(session)
-    assert level == "error"
-    assert text.startswith(f"No image that can be used: {tmp_path / 'empty'}. Put each class")
-    assert replace(session.state, notice=None) == before
-
-
-def test_a_folder_that_is_not_there_is_told(qtbot: QtBot, session: Session, tmp_path: Path) -> None:
-    look_at(qtbot, session, tmp_path / "birds")
-    assert notice(session) == ("error", f"No such folder: {tmp_path / 'birds'}. Check the path.")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are Unicode")
-def test_a_folder_whose_name_is_no_unicode_is_told(qtbot: QtBot, session: Session, folder: Path) -> None:
-    odd = folder.with_name(os.fsdecode(b"v\xf6gel"))
-    folder.rename(odd)
-    look_at(qtbot, session, odd)
-    assert notice(session)[1].endswith("It must be valid Unicode: rename the folder.")
-    assert (session.state.survey, session.state.config.data.folder) == (None, "")
-
-
-def test_a_look_can_be_given_up(qtbot: QtBot, session: Session, folder: Path) -> None:
-    session.open_folder(folder)
-    session.cancel_survey()
-    assert session.state.surveying is None
-    qtbot.wait(100)
-    assert (session.state.survey, session.state.config.data.folder) == (None, "")
-    assert session.state.notice is None
-
-
-def test_another_folder_takes_the_place_of_the_one_that_is_looked_at(
-    qtbot: QtBot, session: Session, folder: Path, other: Path
-) -> None:
-    opened: list[str] = []
-    session.changed.connect(lambda state: opened.append(state.config.data.folder) if state.survey else None)
-    session.open_folder(folder)
-    look_at(qtbot, session, other)
-    qtbot.wait(60)
-    found = session.state.survey
-    assert found is not None
-    assert found.catalog.classes == ("cat", "dog", "fox")
-    assert set(opened) == {str(other)}
-
-
-def test_another_division_needs_no_second_look(
-    qtbot: QtBot, session: Session, folder: Path, decoded: list[Path]
-) -> None:
-    look_at(qtbot, session, folder)
-    assert len(decoded) == 20
-    first = session.state.survey
-    session.set_value("data.val_fraction", 0.4)
-    second = session.state.survey
-    session.set_value("train.seed", 5)
-    third = session.state.survey
-    assert first is not None
-    assert second is not None
-    assert third is not None
-    assert [(each.train, each.val) for each in second.counts()] == [(6, 4), (6, 4)]
-    assert second.catalog is first.catalog
-    assert second.thumbnails is first.thumbnails
-    assert (len(third.split.val), third.split.val == second.split.val) == (8, False)
-    session.set_value("train.epochs", 3)
-    assert session.state.survey is third
-    session.undo()
-    session.undo()
-    session.undo()
-    again = session.state.survey
-    assert again is not None
-    assert again.split == first.split
-    assert len(decoded) == 20
-
-
-def test_a_division_chosen_while_the_folder_is_looked_at_counts(qtbot: QtBot, session: Session, folder: Path) -> None:
-    session.open_folder(folder)
-    session.set_value("data.val_fraction", 0.5)
-    qtbot.waitUntil(lambda: session.state.surveying is None)
-    found = session.state.survey
-    assert found is not None
-    assert [(each.train, each.val) for each in found.counts()] == [(5, 5), (5, 5)]
-
-
-def test_a_sample_is_drawn_and_opened_with_its_own_settings(
-    qtbot: QtBot, session: Session, small_samples: None
-) -> None:
-    session.open_sample("borders")
-    assert session.state.surveying == Work("Drawing 8 images")
-    qtbot.waitUntil(lambda: session.state.survey is not None, timeout=WAIT)
-    assert session.state.config.data.folder == str(samples_folder() / "borders")
-    assert session.state.config.data.augment is False
-    assert len(list((samples_folder() / "borders").glob("*/*.png"))) == 8
-
-
-def test_the_settings_of_a_sample_go_with_it(
-    qtbot: QtBot, session: Session, small_samples: None, folder: Path, tmp_path: Path
-) -> None:
-    session.open_sample("borders")
-    qtbot.waitUntil(lambda: session.state.survey is not None, timeout=WAIT)
-    look_at(qtbot, session, tmp_path / "nothing here")
-    assert session.state.config.data.augment is False  # the sample is still open
-    look_at(qtbot, session, folder)
-    assert session.state.config.data.augment is True
-
-
-def test_what_the_user_has_changed_since_the_sample_stays(
-    qtbot: QtBot, session: Session, small_samples: None, folder: Path
-) -> None:
-    session.set_value("data.augment", False)
-    session.open_sample("borders")
-    qtbot.waitUntil(lambda: session.state.survey is not None, timeout=WAIT)
-    session.set_value("train.epochs", 4)
-    look_at(qtbot, session, folder)
-    assert (session.state.config.data.augment, session.state.config.train.epochs) == (False, 4)
-    session.undo()
-    assert (session.state.config.train.epochs, session.state.config.data.folder) == (10, str(folder))
-
-
-def test_drawing_a_sample_can_be_given_up_and_leaves_nothing(qtbot: QtBot, session: Session) -> None:
-    session.open_sample("textures")
-    shown: list[Work | None] = []
-    session.changed.connect(lambda state: shown.append(state.surveying))
-    qtbot.waitUntil(lambda: bool(shown), timeout=WAIT)
-    assert shown[0] is not None
-    assert shown[0].text == "Drawing 1,260 images"
-    session.cancel_survey()
-    assert shown[-1] is None
-    session.close()
-    assert list(samples_folder().iterdir()) == []
-    assert session.state.notice is None
-
-
-def test_samples_are_drawn_one_after_the_other(qtbot: QtBot, session: Session) -> None:
-    shown: list[dict[str, tuple[Pixels, ...]]] = []
-    session.samples_drawn.connect(shown.append)
-    session.draw_samples(2)
-    qtbot.waitUntil(lambda: bool(shown) and len(shown[-1]) == 3)
-    assert list(shown[-1]) == ["shapes", "borders", "textures"]
-    assert [len(pictures) for pictures in shown[-1].values()] == [2, 2, 2]
 
 
 def test_a_value_that_is_not_allowed_changes_nothing_and_says_why(session: Session) -> None:
@@ -251,33 +59,118 @@ def test_states_are_replaced_and_never_changed(qtbot: QtBot, session: Session, f
     assert len({id(state) for state in states}) == len(states)
 
 
-def test_findings_follow_images_and_switches(qtbot: QtBot, session: Session, folder: Path) -> None:
-    load_torch(qtbot, session)
-    before = session.state.findings
-    assert before == ()
-    look_at(qtbot, session, folder)
-    qtbot.waitUntil(lambda: bool(session.state.findings))
-    (few,) = session.state.findings
-    assert (few.level, few.text.startswith("16 training images cannot teach ")) == ("warn", True)
-    session.set_value("data.batch_size", 1)
-    qtbot.waitUntil(lambda: len(session.state.findings) == 2)
-    stop = session.state.findings[0]
-    assert (stop.level, session.state.start_refusal) == ("stop", stop.text)
-    session.use_config(stop.remedies[0].applied(session.state.config))
-    qtbot.waitUntil(lambda: session.state.findings == (few,))
-    assert (session.state.config.data.batch_size, session.state.start_refusal) == (2, "")
-
-
-def test_the_layers_follow_the_switches(qtbot: QtBot, session: Session, folder: Path) -> None:
-    load_torch(qtbot, session)
-    assert session.state.summary is not None
-    assert session.state.summary.rows[-1].output_shape == (1000,)
-    look_at(qtbot, session, folder)
-    session.set_value("model.padding", "valid")
-    session.set_value("data.image_size", 16)  # of both only the latest is waited for
-    qtbot.waitUntil(lambda: bool(session.state.model_problem))
-    assert session.state.start_refusal.startswith("16 pixels are too few for Compact CNN")
-    assert session.state.summary.rows[-1].output_shape == (2,)
+def test_a_start_without_images_says_what_to_do(session: Session) -> None:
     session.start()
+    assert notice(session) == ("warn", "Choose a folder of images first: drop it on the Data page.")
+    assert not session.state.run.active
+
+
+@pytest.mark.parametrize("torch_first", [True, False])
+def test_a_run_starts_by_itself_once_images_and_torch_are_there(
+    qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch, torch_first: bool
+) -> None:
+    notices: list[Notice | None] = []
+    summaries: list[bool] = []
+    session.changed.connect(lambda state: notices.append(state.notice))
+    session.run.began.connect(lambda: summaries.append(session.state.summary is not None))
+    configs = play(monkeypatch, started(), ended())
+    session.start_when_ready()
+    if torch_first:
+        load_torch(qtbot, session)
+        session.open_folder(folder)
+    else:
+        look_at(qtbot, session, folder)
+        assert not session.state.run.active
+        session.load_torch()
+    qtbot.waitUntil(lambda: session.state.run.ended is not None, timeout=WAIT)
+    assert set(notices) == {None}
+    assert summaries == [True]
+    look_at(qtbot, session, folder)
+    qtbot.wait(150)
+    assert len(configs) == 1
+
+
+def test_a_run_that_waits_to_start_says_what_is_in_its_way_and_waits_no_longer(
+    qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = play(monkeypatch, started(), ended())
+    session.set_value("transfer.mode", "finetune")
+    session.start_when_ready()
+    load_torch(qtbot, session)
+    look_at(qtbot, session, folder)
+    qtbot.waitUntil(lambda: session.state.notice is not None, timeout=WAIT)
     assert notice(session) == ("warn", session.state.model_problem)
-    assert status(session) == "none"
+    session.set_value("transfer.mode", "scratch")
+    qtbot.waitUntil(lambda: session.state.summary is not None, timeout=WAIT)
+    qtbot.wait(60)
+    assert configs == []
+    session.start()
+    qtbot.waitUntil(lambda: session.state.run.ended is not None, timeout=WAIT)
+    assert [config.transfer.mode for config in configs] == ["scratch"]
+
+
+def test_a_folder_that_is_refused_ends_the_wait_for_a_start(
+    qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = play(monkeypatch, started(), ended())
+    session.start_when_ready()
+    load_torch(qtbot, session)
+    look_at(qtbot, session, folder / "ant")
+    assert notice(session)[0] == "error"
+    look_at(qtbot, session, folder)
+    qtbot.waitUntil(lambda: session.state.summary is not None and len(session.state.summary.rows) > 0, timeout=WAIT)
+    qtbot.wait(100)
+    assert configs == []
+
+
+def test_only_the_first_model_of_a_run_is_put_on_the_test_page(session: Session, untried_run: Path) -> None:
+    begin(session)
+    asked = []
+    for event in (started(run="/runs/new-1"), step(1.0), epoch(1)):
+        feed(session, event)
+        asked.append(session.state.model_folder)
+    assert asked == [None, None, Path("/runs/new-1")]
+    session.open_run(untried_run)
+    feed(session, step(2.0), epoch(2), ended(run="/runs/new-1"))
+    finish(session)
+    assert session.state.model_folder == untried_run
+
+
+def test_what_is_watched_reaches_the_run(
+    qtbot: QtBot, session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_torch(qtbot, session)
+    look_at(qtbot, session, folder)
+    session.watch(replace(session.state.watch, layer="features.0"))
+    session.watch(replace(session.state.watch, image="/images/a.png"))
+    assert session.state.watch == Watch("features.0", "/images/a.png")
+    play(monkeypatch, started(), last=ended("stopped"))
+    session.start()
+    assert session.run.host.control.watched == Watch("features.0", "/images/a.png")
+    session.watch(replace(session.state.watch, layer=""))
+    assert session.run.host.control.watched == Watch("", "/images/a.png")
+    with qtbot.waitSignal(session.run.ended):
+        session.run.stop()
+
+
+def test_an_earlier_run_can_be_opened(session: Session, untried_run: Path, tmp_path: Path) -> None:
+    assert list(session.state.recent) == []  # the session was there before the run
+    session.open_run(untried_run)
+    assert session.state.model_folder == untried_run
+    assert [run.path for run in session.state.recent] == [untried_run]
+    session.open_run(untried_run)
+    assert len(session.state.recent) == 1
+    session.open_run(tmp_path)
+    assert notice(session) == ("error", f"Not a run folder: {tmp_path}. Name a folder that `cnnstudio train` made.")
+    assert session.state.model_folder == untried_run
+
+
+def test_closing_ends_all_threads(qtbot: QtBot, session: Session, folder: Path) -> None:
+    session.open_folder(folder)
+    session.folders.draw_samples(8)
+    session.close()
+    assert [each.name for each in threading.enumerate() if each.name.startswith("cnnstudio")] == []
+    session.close()
+    session.load_torch()  # too late: nothing happens
+    qtbot.wait(60)
+    assert not session.state.torch_ready

@@ -471,8 +471,8 @@ def ready_for_a_run(qtbot: QtBot, session: Session, image_tree: Callable[..., Pa
 
 
 def stop(qtbot: QtBot, session: Session) -> None:
-    with qtbot.waitSignal(session.run_ended, timeout=WAIT):
-        session.stop()
+    with qtbot.waitSignal(session.run.ended, timeout=WAIT):
+        session.run.stop()
 
 
 def test_sources_are_told_apart() -> None:

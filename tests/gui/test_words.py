@@ -1,7 +1,7 @@
 import pytest
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.gui.words import counted, in_sentences, in_short
+from cnnstudio.gui.words import counted, in_sentences, in_short, in_words
 
 
 def test_counted_nouns() -> None:
@@ -45,3 +45,8 @@ def test_large_numbers_in_short(count: int, text: str) -> None:
 )
 def test_errors_in_sentences(error: InputError, sentences: str) -> None:
     assert in_sentences(error) == sentences
+
+
+def test_an_error_that_nobody_has_foreseen_is_named() -> None:
+    assert in_words(ZeroDivisionError("division by zero")) == "ZeroDivisionError: division by zero"
+    assert in_words(InputError("no image", remedy="choose one")) == "No image. Choose one."

@@ -54,8 +54,8 @@ class TestPage(DropPage):
         self._none.run_chosen.connect(session.open_run)
         self._none.resume_requested.connect(session.resume_run)
         self._problem.dismissed.connect(self._forget)
-        session.predicted.connect(self._answered)
-        session.not_predicted.connect(self._refused)
+        session.questions.predicted.connect(self._answered)
+        session.questions.not_predicted.connect(self._refused)
         session.changed.connect(self._show)
         self._show(session.state)
 
@@ -72,9 +72,10 @@ class TestPage(DropPage):
             self._picture.name_image(image.name)
             self._clear("")
         self._picture.set_subtitle("Asking the network …")
-        self._asked = _version(self._session.state)
-        self._show(self._session.state)
-        self._session.predict(image)
+        state = self._session.state
+        self._asked = _version(state)
+        self._show(state)
+        self._session.questions.predict(state.model_folder, state.model_epoch, image)
 
     @Slot(object)
     def _answered(self, answer: Answer) -> None:

@@ -51,12 +51,13 @@ class BatchWindow(QDialog):
         self._after.clicked.connect(lambda: self._look(self._step + 1))
         session.moments.batch_seen.connect(self._show)
         session.moments.batch_not_seen.connect(self._refuse)
-        session.run_began.connect(self.close)
+        session.run.began.connect(self.close)
 
     def look(self, run: Path, step: int) -> None:
         """Show the batch of a step of a run."""
         self._run = run
         self._look(step)
+        self.setFocus()  # until there are images, which take it
         self.show()
         self.raise_()
 
@@ -92,6 +93,8 @@ class BatchWindow(QDialog):
         self._wall.show_images(batch.images)
         self._open.setEnabled(True)
         self._pages.setCurrentWidget(self._wall)
+        if not self._before.hasFocus() and not self._after.hasFocus():
+            self._wall.setFocus()
 
     @Slot(str)
     def _refuse(self, sentence: str) -> None:
@@ -124,7 +127,6 @@ class BatchWindow(QDialog):
         layout.addWidget(self._note)
         layout.addWidget(self._pages, 1)
         layout.addLayout(foot)
-        self._wall.setFocus()
 
 
 def open_file(path: str) -> None:

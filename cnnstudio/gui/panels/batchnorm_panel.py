@@ -58,7 +58,7 @@ class BatchNormPanel(LiveCard):
         self._layers.chosen.connect(self._use)
         self._batches.chosen.connect(self._look)
         self._save.clicked.connect(self._ask)
-        session.run_began.connect(self._begin)
+        session.run.began.connect(self._begin)
         session.changed.connect(self._show)
         self._show(session.state)
 

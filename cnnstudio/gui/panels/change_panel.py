@@ -87,7 +87,8 @@ class ChangePanel(Card):
         self._half.clicked.connect(lambda: self._ask(LR, self._wanted(LR) / 2))
         self._double.clicked.connect(lambda: self._ask(LR, min(self._lr.maximum(), 2 * self._wanted(LR))))
         self._more.clicked.connect(lambda: self._ask(EPOCHS, int(self._wanted(EPOCHS)) + _MORE))
-        self._unfreeze.clicked.connect(lambda: self._ask(STAGES, int(self._wanted(STAGES)) + 1))
+        # One at a time; the button stays enabled until the answer, or the focus would go on to a number.
+        self._unfreeze.clicked.connect(lambda: self._ask(STAGES, int(_present(self._session.state.run, STAGES)) + 1))
 
     def _settling(self, key: str, field: QSpinBox | NumberField) -> QTimer:
         timer = QTimer(self)
@@ -109,7 +110,7 @@ class ChangePanel(Card):
             return
         self._asked[key] = value
         self._answers = len(run.notes)
-        self._session.change(key, value)
+        self._session.run.change(key, value)
         self._refresh(self._session.state.run)
 
     @Slot(object)
@@ -137,7 +138,6 @@ class ChangePanel(Card):
         stage = next_stage(run)
         self._unfreeze.setVisible(bool(stage))
         self._unfreeze.setText(f"Unfreeze one more stage ({stage})")
-        self._unfreeze.setEnabled(STAGES not in self._asked)
         said = _coming(run)
         self._coming.setText(said[-1].partition(":")[0] if said else "")
         self._coming.setVisible(bool(said))

@@ -73,8 +73,8 @@ class ConsequencePanel(QWidget):
         self._slow.timeout.connect(lambda: self._status.setText(COMPUTING))
         self._image.picture_chosen.connect(self._ask)
         self._against.chosen.connect(self._ask)
-        session.compared.connect(self._take)
-        session.not_compared.connect(self._refuse)
+        session.questions.compared.connect(self._take)
+        session.questions.not_compared.connect(self._refuse)
         session.weights.arrived.connect(self._ask_again)
         session.changed.connect(self._follow)
 
@@ -91,7 +91,7 @@ class ConsequencePanel(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Compute nothing that nobody sees."""
         if self._waiting:
-            self._session.stop_comparing()
+            self._session.questions.stop_comparing()
             self._answered()
             self._asked = None
         super().hideEvent(event)
@@ -167,7 +167,7 @@ class ConsequencePanel(QWidget):
         if question != self._asked:
             self._asked, self._waiting = question, True
             self._slow.start()
-            self._session.compare(question)
+            self._session.questions.compare(question)
 
     @Slot()
     def _ask_again(self) -> None:

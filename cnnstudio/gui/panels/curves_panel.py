@@ -1,6 +1,6 @@
 """The curves of a run: loss and accuracy, learning rate, gradients and speed, with those of earlier runs behind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -58,9 +58,9 @@ class CurvesPanel(Card):
         self._lay_out()
         self._views.chosen.connect(self._present)
         self._log.toggled.connect(self._set_log)
-        session.run_began.connect(self._begin)
-        session.streamed.connect(self._take)
-        session.drawing.connect(self._draw)
+        session.run.began.connect(self._begin)
+        session.run.streamed.connect(self._take)
+        session.run.drawing.connect(self._draw)
         session.changed.connect(self._offer_runs)
         session.changed.connect(self._mark_moment)
         for plot in self._plots.values():
@@ -81,7 +81,7 @@ class CurvesPanel(Card):
         if run is None:
             self._show_ghost(None, {})
         else:
-            self._session.read_curves(run, partial(self._show_ghost, run))
+            self._session.questions.read_curves(run, partial(self._show_ghost, run))
         self._offer_runs(self._session.state)
 
     @Slot(str, float, float)
@@ -176,7 +176,11 @@ class CurvesPanel(Card):
                 plot.mark_moment(state.history.chosen)
 
     @Slot(object)
-    def _take(self, events: Iterable[Event]) -> None:
+    def _take(self, events: Sequence[Event]) -> None:
+        begins = [at for at, event in enumerate(events) if isinstance(event, RunStarted) and not event.resumed_step]
+        if begins:  # perhaps anew, with images that can all be read: what was told before does not count
+            self._begin()
+            events = events[begins[-1] :]
         for event in events:
             if isinstance(event, RunStarted):
                 for plot in self._plots.values():

@@ -56,19 +56,19 @@ class DataStart(QWidget):
         for area in (self._large, self._small):
             area.dropped.connect(self.folder_dropped)
             area.browse_requested.connect(self.browse_requested)
-        self._progress.cancelled.connect(session.cancel_survey)
+        self._progress.cancelled.connect(session.folders.cancel)
         self._recent.chosen.connect(self.run_chosen)
         self._recent.resume_requested.connect(session.resume_run)
         for name, card in self._samples.items():
-            card.taken.connect(lambda name=name: session.open_sample(name))
-        session.samples_drawn.connect(self._show_pictures)
+            card.taken.connect(lambda name=name: session.folders.write_sample(name))
+        session.folders.drawn.connect(self._show_pictures)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Have the samples' pictures drawn, once."""
         super().showEvent(event)
         if not self._drawn:
             self._drawn = True
-            self._session.draw_samples(PICTURES)
+            self._session.folders.draw_samples(PICTURES)
 
     def show_state(self, state: SessionState) -> None:
         """Show how far the look at a folder is, and the recent runs."""

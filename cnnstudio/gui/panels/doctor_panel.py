@@ -29,6 +29,7 @@ from cnnstudio.runtime.diagnosis import Diagnosis, Record
 _WAITING: Final = "What goes wrong while a run learns appears here, with what mends it"
 _WELL: Final = "Nothing to report"
 _GLYPH: Final = 16
+_LINK: Final = 6  # pixels from the edge of a link to its words, which stand under the sentence
 
 
 class DoctorPanel(LiveCard):
@@ -65,8 +66,8 @@ class DoctorPanel(LiveCard):
         self._list.setSpacing(12)
         self._lay_out()
         theme.changed.connect(self._recolour)
-        session.run_began.connect(self._begin)
-        session.streamed.connect(self._take)
+        session.run.began.connect(self._begin)
+        session.run.streamed.connect(self._take)
         session.changed.connect(self._offer)
         self._show()
 
@@ -101,13 +102,13 @@ class DoctorPanel(LiveCard):
     @Slot()
     def _begin(self) -> None:
         self._record, self._begun = Record(), self._session.state.config
-        self._session.stop_diagnosing()
+        self._session.questions.stop_diagnosing()
         self._say(())
 
     @Slot(object)
     def _take(self, events: list[Event]) -> None:
         if self._record.add(events):
-            self._session.diagnose(self._record, self._say)
+            self._session.questions.diagnose(self._record, self._say)
 
     def _say(self, findings: tuple[Diagnosis, ...]) -> None:
         before = len(self.findings)
@@ -163,7 +164,7 @@ class DoctorPanel(LiveCard):
     def _change(self, remedy: Remedy) -> None:
         for key, value in remedy.changes:
             assert isinstance(value, int | float)
-            self._session.change(key, value)
+            self._session.run.change(key, value)
 
     @Slot()
     def _ask(self) -> None:
@@ -202,6 +203,7 @@ class _Row(QWidget):
         self._words.setObjectName(f"{object_name}.text")
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._words.setWordWrap(True)
+        self._words.setContentsMargins(_LINK, 0, 0, 0)
         self._words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._show = self._button("show", "Show")
         self._show.clicked.connect(self._point)
@@ -223,7 +225,7 @@ class _Row(QWidget):
         column.addLayout(buttons)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
+        layout.setSpacing(8 - _LINK)
         layout.addWidget(self._glyph, 0, Qt.AlignmentFlag.AlignTop)
         layout.addLayout(column, 1)
 

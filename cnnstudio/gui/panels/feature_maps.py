@@ -61,7 +61,7 @@ class FeatureMapsPanel(LiveCard):
         self._view.mode_chosen.connect(self._present)
         self._view.style_chosen.connect(self._restyle)
         self._save.clicked.connect(self._ask)
-        session.run_began.connect(self._begin)
+        session.run.began.connect(self._begin)
         session.changed.connect(self._show)
         self._show(session.state)
 

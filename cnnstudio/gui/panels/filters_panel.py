@@ -53,7 +53,7 @@ class FiltersPanel(LiveCard):
         self._options.changed.connect(self._draw)
         self._options.input_chosen.connect(self._look)
         self._save.clicked.connect(self._ask)
-        session.run_began.connect(self._begin)
+        session.run.began.connect(self._begin)
         session.changed.connect(self._show)
         self._begin()
         self._show(session.state)

@@ -50,7 +50,7 @@ class GradientsPanel(LiveCard):
         self._save.clicked.connect(self._ask)
         theme.changed.connect(self._table.set_tokens)
         self._table.set_tokens(theme.tokens)
-        session.run_began.connect(self._refresh)
+        session.run.began.connect(self._refresh)
         session.changed.connect(self._take)
         self._take(session.state)
 

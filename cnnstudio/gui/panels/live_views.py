@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import QSize, Signal, Slot
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -60,7 +60,7 @@ class LiveViews(QWidget):
             "doctor": self._doctor,
         }
         self._current = self._cards["maps"]
-        self._stack = QStackedWidget()
+        self._stack = _Stack()
         self._islands = {name: Island(card) for name, card in self._cards.items()}
         for island in self._islands.values():
             self._stack.addWidget(island)
@@ -75,10 +75,10 @@ class LiveViews(QWidget):
         self._pills.chosen.connect(self._present)
         self._doctor.counted.connect(self._badge)
         self._doctor.evidence_chosen.connect(self._point)
-        session.streamed.connect(self._take)
+        session.run.streamed.connect(self._take)
         session.history.pictured.connect(self._take_past)
         self._session = session
-        session.stepped.connect(self._show_step)
+        session.run.stepped.connect(self._show_step)
 
     def choose_layer(self, layer: str) -> None:
         """Show a layer in the view that is seen, if it has something of it to show."""
@@ -129,3 +129,11 @@ class LiveViews(QWidget):
             self._present("gradients")
         else:
             self.evidence_chosen.emit(curve, begin, end)
+
+
+class _Stack(QStackedWidget):
+    """Likes to be as high as it needs to be: a view that would like more must not push the pills up."""
+
+    def sizeHint(self) -> QSize:
+        """Return what its views need."""
+        return self.minimumSizeHint()

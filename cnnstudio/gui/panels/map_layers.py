@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cnnstudio.models.summary import LayerRow, Summary
 
 _MOST_ROWS: Final = 6
+_LIST: Final = 184  # pixels
 _MAPS: Final = 3  # axes of an output that is maps
 
 
@@ -39,7 +40,7 @@ class MapLayers(QWidget):
         self._rows: tuple[LayerRow, ...] = ()
         self._stages = PillRow(f"{object_name}.stage", "Stage", {})
         self._layers = ComboField(f"{object_name}.layer", "Layer", {})
-        self._layers.setMaximumWidth(200)
+        self._layers.setFixedWidth(_LIST)
         self._column = ElidedLabel("What each stage hands on; a layer that is chosen here joins them", "muted")
         self._column.setObjectName(f"{object_name}.column")
         row = QHBoxLayout(self)

@@ -38,7 +38,7 @@ _RUNNING: Final = f"{_HERE}: pause (Space), then press the “.” key to take o
 _PAUSED: Final = "Press the “.” key to take one step: forward, loss, backward and update, one at a time"
 _COMING: Final = "The run takes the stage …"
 _ELSEWHERE: Final = "Single steps can be taken where the run trains"
-_TABLE, _PICTURE = 530, 290  # pixels across in the smallest window; what there is more is shared 3 to 2
+_TABLE, _PICTURE = 584, 236  # pixels across in the smallest window; what there is more is shared 3 to 2
 _RESTING: Final = frozenset({"pausing", "paused"})
 _KINDS: Final = {"csv": "CSV table of the figures (*.csv)", "png": "PNG image of the tensor (*.png)"}
 
@@ -71,11 +71,11 @@ class StepPanel(LiveCard):
         self._pages = QStackedWidget()
         self._pages.setObjectName("train.step.pages")
         self._lay_out()
-        self._next.clicked.connect(session.step)
+        self._next.clicked.connect(session.run.step)
         self._save.clicked.connect(self._ask)
         self._table.tensor_chosen.connect(self._choose)
-        session.stepped.connect(self._ask_for_stage)
-        session.run_began.connect(self._begin)
+        session.run.stepped.connect(self._ask_for_stage)
+        session.run.began.connect(self._begin)
         session.changed.connect(self._show)
         theme.changed.connect(self._set_tokens)
         self._set_tokens(theme.tokens)

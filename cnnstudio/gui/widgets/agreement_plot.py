@@ -60,7 +60,8 @@ class AgreementPlot(ScopePlot):
         if len(inside) < _FEWEST:
             return [(math.log10(value), words) for value, words in super().ticks(10**low, 10**high)]
         if len(inside) > _TICKS:
-            inside = [10.0**power for power in powers if low <= power <= high]
+            whole = [10.0**power for power in powers if low <= power <= high]
+            inside = whole if len(whole) >= _FEWEST else inside
         return [(math.log10(value), f"{value:g}") for value in inside[:: math.ceil(len(inside) / _TICKS) or 1]]
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

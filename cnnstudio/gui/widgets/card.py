@@ -5,6 +5,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLay
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 
+_HEADER = 28  # pixels, with or without buttons, so that the titles of cards side by side are level
+
 
 class Card(QFrame):
     """A surface with a header row and a body.
@@ -25,6 +27,7 @@ class Card(QFrame):
         self._subtitle = ElidedLabel(subtitle, "muted")
         self._header = QHBoxLayout()
         self._header.setSpacing(8)
+        self._header.addStrut(_HEADER)
         self._header.addWidget(self._title)
         self._header.addWidget(self._subtitle, 1)
         self.body = QVBoxLayout()

@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QFont, QFontInfo
+from PySide6.QtGui import QBrush, QColor, QFont, QFontInfo
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from cnnstudio.gui.theme import Tokens
 
 _DECADES = 1e6  # that a logarithmic axis shows at most
+_OPAQUE = 0.8
 _LINES = 5  # of the grid; values are named at the same heights as 0, 25, 50, 75 and 100 %
 
 
@@ -138,6 +139,12 @@ class CurveAxes(QWidget):
         font = QFont(self.font())
         font.setPointSizeF(0.9 * QFontInfo(font).pointSizeF())
         return font
+
+    def words_ground(self, tokens: Tokens) -> QBrush:
+        """Return what words that curves cross lie on, through which the curves can still be seen."""
+        ground = QColor(tokens.card)
+        ground.setAlphaF(_OPAQUE)
+        return QBrush(ground)
 
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""

@@ -98,6 +98,8 @@ class CurveLegend(QWidget):
     def add(self, curve: str, text: str) -> None:
         """Name one more curve."""
         entry = LegendEntry(curve, text, self)
+        if self.entries:  # what is made later would come last
+            self.setTabOrder(list(self.entries.values())[-1], entry)
         self.entries[curve] = entry
         self._row.addWidget(entry)
         entry.toggled.connect(lambda shown: self.curve_toggled.emit(curve, shown))

@@ -53,6 +53,7 @@ class CurveMoment(QObject):
         self._line.setPen(pg.mkPen(tokens.accent, width=2))
         self._line.label.setColor(tokens.accent_text)
         self._line.label.setFont(self._axes.small_font)
+        self._line.label.fill = self._axes.words_ground(tokens)
 
     def _click(self, event: MouseClickEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._box.sceneBoundingRect().contains(event.scenePos()):

@@ -55,6 +55,8 @@ class CurvePlot(QWidget):
         self._bands = CurveBands(self.axes)
         self._marks = CurveMarks(self.axes)
         self._best_line = pg.InfiniteLine(angle=90, label="", labelOpts={"position": 0.55})
+        self._best_line.setZValue(4)  # its words are above the curves
+        self._best_line.label.textItem.document().setDocumentMargin(2)
         self.axes.add_line(self._best_line)
         self._part = pg.LinearRegionItem(movable=False, pen=pg.mkPen(None))
         self._part.setZValue(-10)
@@ -253,6 +255,7 @@ class CurvePlot(QWidget):
         self._best_line.setPen(pg.mkPen(tokens.muted, width=1, style=Qt.PenStyle.DashLine))
         self._best_line.label.setColor(tokens.muted)
         self._best_line.label.setFont(self.axes.small_font)
+        self._best_line.label.fill = self.axes.words_ground(tokens)
         self._cursor.set_tokens(tokens)
         self.moment.set_tokens(tokens)
         self._hint.setStyleSheet(f"color: {tokens.muted}")

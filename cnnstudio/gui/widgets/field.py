@@ -2,13 +2,26 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QHelpEvent, QPaintEvent, QWheelEvent
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSpinBox,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolTip,
+    QWidget,
+)
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 
 _CONTROL_WIDTH = 120
+_TEXT_ROOM = 4  # pixels beside the text of a list that its style keeps free
 _TEXT_MARGINS = (8, 0, 0, 0)  # a style sheet cannot reach the line inside a spin box
 
 
@@ -98,6 +111,30 @@ class ComboField(QComboBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the page that is being scrolled."""
         event.ignore()
+
+    def shown(self) -> str:
+        """Return as much of the chosen option as fits, with an ellipsis in its middle where something does not."""
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        part = QStyle.SubControl.SC_ComboBoxEditField
+        room = self.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, part, self).width()
+        return self.fontMetrics().elidedText(self.currentText(), Qt.TextElideMode.ElideMiddle, room - _TEXT_ROOM)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the whole option where only a part of it fits."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and self.shown() != self.currentText():
+            more = f"\n{self.toolTip()}" if self.toolTip() else ""
+            QToolTip.showText(event.globalPos(), f"{self.currentText()}{more}", self)
+            return True
+        return super().event(event)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw as much of the chosen option as fits."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        option.currentText = self.shown()
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     @Slot()
     def _report(self) -> None:

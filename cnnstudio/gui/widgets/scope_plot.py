@@ -18,6 +18,7 @@ _WIDEST = "−0.00000"  # number beside the left axis
 _TICKS = 4  # distances between numbers, at most
 _APART = (1, 2, 5, 10)
 _FLAT = 0.1  # of a single value that is seen around it, or around 0
+_DECIMALS = 5  # that there is room for
 _FEWEST = 2  # numbers at an axis: a single one tells no scale
 _EDGE = 0.05  # of a range, in which a number would be cut off
 _ROOM = 1.8  # times as much as is needed may be seen
@@ -91,10 +92,9 @@ class ScopePlot(QWidget):
             ys: The same from below to above.
             margin: What to leave free beyond them, as a share of their distance.
         """
-        for axis, (low, high) in enumerate((xs, ys)):
-            if high == low:
-                room = _FLAT * (abs(low) or 1.0)
-                low, high = low - room / 2, high + room / 2
+        for axis, (least_seen, most_seen) in enumerate((xs, ys)):
+            flat = _FLAT * (abs(least_seen) or 1.0) / 2 if least_seen == most_seen else 0.0
+            low, high = least_seen - flat, most_seen + flat
             span = high - low
             least, most = self._ranges[axis]
             if not (least <= low and high <= most and most - least <= _ROOM * span):
@@ -110,8 +110,7 @@ class ScopePlot(QWidget):
             numbers = range(math.ceil((low + edge) / apart), math.floor((high - edge) / apart) + 1)
             if len(numbers) >= _FEWEST:
                 break
-        decimals = max(0, -math.floor(math.log10(apart) + 1e-9))
-        return [(number * apart, f"{number * apart:.{decimals}f}".replace("-", "−")) for number in numbers]
+        return [(number * apart, _words(number * apart, apart)) for number in numbers]
 
     def can_point_at(self, channels: NDArray[np.intp], xs: NDArray[np.floating], ys: NDArray[np.floating]) -> None:
         """Say where channels (n,) are drawn; one of them may have several places."""
@@ -195,6 +194,16 @@ class ScopePlot(QWidget):
             return -1
         best = int(np.nanargmin(away))
         return int(self._channels[best]) if away[best] <= _REACH else -1
+
+
+def _words(value: float, apart: float) -> str:
+    """Return one of the numbers of an axis, with as many digits as the distance between them needs."""
+    power = -math.floor(math.log10(apart) + 1e-9)  # of ten, by which they become whole numbers
+    if power <= _DECIMALS or not round(value / apart):
+        words = f"{value:.{min(_DECIMALS, max(0, power))}f}"
+    else:
+        words = f"{value:.{power + math.floor(math.log10(abs(value)) + 1e-9)}e}".replace("e-0", "e-")
+    return words.replace("-", "−")
 
 
 def mark(colour: str, sign: str, words: str) -> str:

@@ -107,7 +107,7 @@ COLUMNS: Final = (
     ),
 )
 _SHAPE: Final = 2
-_WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−0.0123", 4: "−0.0123", 5: "−0.0123", 6: "Zeros"}
+_WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−8.8e−10", 4: "−8.8e−10", 5: "−8.8e−10", 6: "Zeros"}
 
 
 class StepTable(QTableView):

@@ -38,9 +38,9 @@ class TimeLine(QSlider):
         self.update()
 
     def place(self, stop: int) -> QPointF:
-        """Return where a stop lies."""
-        width = self.width() - 2 * _EDGE
-        return QPointF(_EDGE + width * stop / max(1, self.maximum()), self.height() / 2)
+        """Return where a stop lies; the only one is at the right end."""
+        share = stop / self.maximum() if self.maximum() else 1.0
+        return QPointF(_EDGE + (self.width() - 2 * _EDGE) * share, self.height() / 2)
 
     def sizeHint(self) -> QSize:
         """Return the size that it likes to have."""
@@ -68,21 +68,23 @@ class TimeLine(QSlider):
         """Draw the line, its stops, the mark and the handle."""
         tokens, painter = self._tokens, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        at, first, last = self.place(self.value()), self.place(0), self.place(self.maximum())
+        at, last = self.place(self.value()), self.place(self.maximum())
+        first = QPointF(_EDGE, last.y())
         painter.setPen(QPen(QColor(tokens.border), 2))
         painter.drawLine(first, last)
-        painter.setPen(QPen(QColor(tokens.accent), 2))
+        done = QColor(tokens.accent if self.isEnabled() else tokens.edge)
+        painter.setPen(QPen(done, 2))
         painter.drawLine(first, at)
         painter.setPen(Qt.PenStyle.NoPen)
         if self.maximum() < _MOST_TICKS:
             for stop in range(self.maximum() + 1):
-                painter.setBrush(QColor(tokens.accent if stop < self.value() else tokens.edge))
+                painter.setBrush(done if stop < self.value() else QColor(tokens.edge))
                 painter.drawEllipse(self.place(stop), _TICK, _TICK)
-        if self.best >= 0:
+        if self.best >= 0 and self.isEnabled():
             top = self.place(self.best) - QPointF(0, 6)
             painter.setBrush(QColor(tokens.good))
             painter.drawPolygon(QPolygonF([top, top + QPointF(-3.5, -5), top + QPointF(3.5, -5)]))
-        painter.setBrush(QColor(tokens.accent if self.isEnabled() else tokens.edge))
+        painter.setBrush(done)
         painter.drawEllipse(at, _HANDLE, _HANDLE)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)

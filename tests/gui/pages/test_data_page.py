@@ -162,7 +162,7 @@ def test_a_sample_says_what_it_draws(qtbot: QtBot, page: DataPage, session: Sess
     bar = part(page, QProgressBar, "data.progress.bar")
     qtbot.waitUntil(lambda: bar.value() > 0, timeout=30_000)
     assert part(page, Card, "data.progress").subtitle().endswith(" %")
-    session.cancel_survey()
+    session.folders.cancel()
 
 
 def test_files_set_aside_are_named(qtbot: QtBot, page: DataPage, session: Session, image_tree: Tree) -> None:

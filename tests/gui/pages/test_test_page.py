@@ -73,7 +73,7 @@ def bars(page: TestPage) -> PredictionBars:
 
 
 def answered(qtbot: QtBot, session: Session, ask: Callable[[], object]) -> Answer:
-    with qtbot.waitSignal(session.predicted, timeout=60_000) as told:
+    with qtbot.waitSignal(session.questions.predicted, timeout=60_000) as told:
         ask()
     assert told.args is not None
     answer = told.args[0]
@@ -142,7 +142,7 @@ def test_an_unreadable_image_is_named_in_place(
     answered(qtbot, session, lambda: drop(page, red))
     broken = tmp_path / "broken.png"
     broken.write_bytes(red.read_bytes()[:200])
-    with qtbot.waitSignal(session.not_predicted, timeout=60_000):
+    with qtbot.waitSignal(session.questions.not_predicted, timeout=60_000):
         assert drop(page, broken)
     problem = part(page, Banner, "test.problem")
     assert problem.text().startswith("The image cannot be read: ")
@@ -187,7 +187,7 @@ def test_a_better_epoch_answers_again(
     qtbot: QtBot, page: TestPage, session: Session, runs: Runs, red: Path, drop: Drop
 ) -> None:
     qtbot.waitUntil(lambda: session.state.run.started is not None)  # the run that was opened is recalled
-    session._set(run=RunView(status="running"))
+    session.run._show(RunView(status="running"))
     feed(session, opening(runs[1]), epoch(1, 0.5))
     assert session.state.model_folder == runs[1]
     assert part(page, ComboField, "test.run").currentText() == "colours-compact-2 · still learning"
@@ -195,10 +195,10 @@ def test_a_better_epoch_answers_again(
     answered(qtbot, session, lambda: drop(page, red))
     answered(qtbot, session, lambda: feed(session, epoch(2, 0.75)))
     assert text(page, "test.model") == "Compact CNN · best epoch 2 · 75.0 %"
-    with qtbot.assertNotEmitted(session.predicted, wait=300):
+    with qtbot.assertNotEmitted(session.questions.predicted, wait=300):
         feed(session, epoch(3, 0.5, best=False))
     page.hide()
-    with qtbot.assertNotEmitted(session.predicted, wait=300):
+    with qtbot.assertNotEmitted(session.questions.predicted, wait=300):
         feed(session, epoch(4, 0.8))
     answered(qtbot, session, page.show)
     session.open_run(runs[0])

@@ -97,13 +97,13 @@ def test_what_came_while_the_page_was_hidden_is_drawn_when_it_is_seen(
 def test_maps_are_asked_for_only_while_the_page_is_seen(
     pages: QStackedWidget, running: TrainPage, session: Session
 ) -> None:
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
     pages.setCurrentIndex(1)
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
     pages.setCurrentIndex(0)
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
     pages.hide()
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
 
 
 def test_a_run_that_begins_behind_another_page_computes_no_maps(
@@ -113,9 +113,9 @@ def test_a_run_that_begins_behind_another_page_computes_no_maps(
     session._set(summary=summary())
     begin(session)
     feed(session, started())
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
     pages.setCurrentIndex(0)
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
 
 
 def test_maps_reach_the_wall(running: TrainPage, session: Session) -> None:

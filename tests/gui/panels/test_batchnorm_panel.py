@@ -106,7 +106,7 @@ def text(panel: BatchNormPanel, name: str) -> str:
 
 
 def watched(session: Session) -> Watch:
-    return session._runs.host.control.watched
+    return session.run.host.control.watched
 
 
 def chart(panel: BatchNormPanel, name: str = "weight") -> ChannelChart:
@@ -159,7 +159,7 @@ def test_a_network_without_batch_norm_says_how_to_have_one(panel: BatchNormPanel
 
 
 def test_a_run_elsewhere_shows_nothing_here(panel: BatchNormPanel, session: Session) -> None:
-    session._set(run=RunView(status="following", started=opening()))
+    session.run._show(RunView(status="following", started=opening()))
     assert text(panel, "hint") == "BatchNorm can be seen where the run trains"
     assert watched(session).batchnorm == ""
 

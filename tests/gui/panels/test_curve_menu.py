@@ -106,8 +106,8 @@ def files(window: BatchWindow) -> tuple[Path, ...]:
 
 
 def asked(qtbot: QtBot, session: Session, image: Path) -> Answer:
-    with qtbot.waitSignal(session.predicted, timeout=WAIT) as told:
-        session.predict(image)
+    with qtbot.waitSignal(session.questions.predicted, timeout=WAIT) as told:
+        session.questions.predict(session.state.model_folder, session.state.model_epoch, image)
     assert told.args is not None
     answer = told.args[0]
     assert isinstance(answer, Answer)
@@ -130,7 +130,7 @@ def test_the_weights_of_an_epoch_are_asked_and_the_best_ones_again(
     menu = menu_at(panel, other)
     assert text(menu, "weights") == f"Use the weights of epoch {other}"
     take(menu, "weights")
-    assert notice(session)[1] == f"The Test page asks the weights of epoch {other} of birds-1 now."
+    assert notice(session)[1] == f"The Test page now uses the weights of epoch {other} of birds-1."
     accuracy = told[other].val_accuracy
     heading = child(page, QLabel, "test.model").text()
     assert heading == f"Compact CNN · epoch {other} of birds-1 · validation accuracy {100 * accuracy:.1f} %"
@@ -148,7 +148,7 @@ def test_the_weights_of_an_epoch_are_asked_and_the_best_ones_again(
     assert asked(qtbot, session, image).prediction.probabilities.tolist() == expected.tolist() != of_best.tolist()
 
     page.ask(image)
-    with qtbot.waitSignal(session.predicted, timeout=WAIT) as again:  # what is shown is asked about again
+    with qtbot.waitSignal(session.questions.predicted, timeout=WAIT) as again:  # what is shown is asked about again
         press(page, "test.model.best")
     assert again.args is not None
     assert again.args[0].prediction.probabilities.tolist() == of_best.tolist()
@@ -235,6 +235,7 @@ def test_the_batch_of_a_point_is_shown(
     assert words(window, "title") == "Step 5: batch 2 of 3 in epoch 2"
     assert words(window, "loss") == f"Training loss {losses[5]:.3f}"
     assert words(window, "note") == "4 images. As the network saw them."
+    assert child(window, BatchWall, "train.batch.images").hasFocus()
     wall = child(window, BatchWall, "train.batch.images")
     assert [wall.item(row).text() for row in range(4)] == [f"{path.parent.name}\n{path.name}" for path in files(window)]
     shown: list[QUrl] = []

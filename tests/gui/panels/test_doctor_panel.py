@@ -3,13 +3,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.events import Event, RunStarted
 from cnnstudio.gui.panels.doctor_panel import DoctorPanel
 from cnnstudio.gui.session import Session
-from cnnstudio.gui.theme import Theme
+from cnnstudio.gui.theme import Mode, Theme
 from cnnstudio.runtime.diagnosis import Diagnosis, Record
 from cnnstudio.runtime.training_doctor import diagnose
 from tests.e2e.gestures import child, press
@@ -53,6 +53,25 @@ def test_without_a_finding_it_says_so(panel: DoctorPanel, session: Session) -> N
     feed(session, *overfits(9))
     assert not nothing.isVisible()
     assert said(panel) == ["overfitting"]
+
+
+def test_links_stand_under_the_first_letter_of_the_sentence(
+    panel: DoctorPanel, session: Session, theme: Theme, qtbot: QtBot
+) -> None:
+    begin(session)
+    feed(session, tiny(batch_size=8), step(1.0), *overfits(9))
+    qtbot.wait(20)
+    modes: tuple[Mode, ...] = ("light", "dark")
+    for mode in modes:
+        theme.set_mode(mode)
+        row = child(panel, QWidget, "train.doctor.0")
+        words, link = child(row, QLabel, "train.doctor.0.text"), child(row, QPushButton, "train.doctor.0.show")
+        image = link.grab().toImage()
+        ground = image.pixelColor(0, 0)
+        inked = [x for x in range(image.width()) for y in range(image.height()) if image.pixelColor(x, y) != ground]
+        assert link.x() + min(inked) / image.devicePixelRatio() == pytest.approx(
+            words.x() + words.contentsMargins().left(), abs=1.5
+        )
 
 
 def test_findings_are_counted_as_they_come_and_forgotten_with_the_run(
@@ -115,7 +134,7 @@ def test_the_window_does_not_wait_for_a_judgement(
         judges.append(threading.current_thread().name)
         return diagnose(record)
 
-    monkeypatch.setattr("cnnstudio.gui.session.diagnose", judge)
+    monkeypatch.setattr("cnnstudio.gui.question_work.diagnose", judge)
     feed(session, tiny(), step(1.0), epoch(1))
     assert len(judges) == 1
     assert judges[0].startswith("cnnstudio-task")
@@ -124,7 +143,7 @@ def test_the_window_does_not_wait_for_a_judgement(
 
 def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Session) -> None:
     begin(session)
-    session._runs.host.active = True  # as if it trained
+    session.run.host.active = True  # as if it trained
     opening = started(epochs=20)
     opening = opening.model_copy(update={"config": opening.config.replace("train.lr", 0.5)})
     steps = [step(number / 10, loss=3.0, lr=0.5) for number in range(1, 16)]
@@ -133,11 +152,11 @@ def test_what_a_run_can_take_can_be_changed_now(panel: DoctorPanel, session: Ses
     button = child(panel, QPushButton, "train.doctor.0.now")
     assert (button.isVisible(), button.text()) == (True, "Learn at 0.05 now")
     press(panel, "train.doctor.0.now")
-    assert [(each.key, each.value) for each in session._runs.host.control.take_changes()] == [("train.lr", 0.05)]
+    assert [(each.key, each.value) for each in session.run.host.control.take_changes()] == [("train.lr", 0.05)]
     assert session.state.config.train.lr == "auto"  # the next run's
     feed(session, changed(1.5, "train.lr", 0.5, 0.05, "lr × 0.1"))
     assert not button.isVisible()
-    session._runs.host.active = False
+    session.run.host.active = False
 
 
 def test_findings_are_saved_as_a_table(panel: DoctorPanel, session: Session, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def running(panel: DropoutPanel, session: Session) -> DropoutPanel:
 def changes(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
     """Return what the run is asked to take."""
     asked: list[Change] = []
-    monkeypatch.setattr(session._runs.host.control, "change", asked.append)
+    monkeypatch.setattr(session.run.host.control, "change", asked.append)
     return asked
 
 
@@ -120,7 +120,7 @@ def hint(panel: DropoutPanel) -> str:
 
 
 def watched(session: Session) -> str:
-    return session._runs.host.control.watched.dropout
+    return session.run.host.control.watched.dropout
 
 
 def pair(panel: DropoutPanel) -> RemovalPair:
@@ -152,7 +152,7 @@ def test_before_a_run_and_before_its_first_step_it_says_what_will_come(panel: Dr
 
 
 def test_a_run_of_another_process_is_seen_there(panel: DropoutPanel, session: Session) -> None:
-    session._set(run=RunView(status="following"))
+    session.run._show(RunView(status="following"))
     assert hint(panel) == "What dropout removes can be seen where the run trains"
 
 

@@ -103,10 +103,10 @@ def test_stages_lead_to_their_last_layer(running: FeatureMapsPanel, session: Ses
         f"stage{number}": f"train.maps.stage.{layer}" for number, layer in enumerate(OUTPUTS, start=1)
     }
     assert [layers(running).itemText(row) for row in range(layers(running).count())] == list(LAYERS)
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
     press(running, "train.maps.stage.features.20")
     assert layers(running).value() == "features.20"
-    assert session._runs.host.control.watched == Watch("features.20")
+    assert session.run.host.control.watched == Watch("features.20")
     assert session.state.watch == Watch("features.20")
 
 
@@ -127,7 +127,7 @@ def test_any_layer_can_be_chosen_and_marks_its_stage(running: FeatureMapsPanel, 
     told: list[str] = []
     running.layer_chosen.connect(told.append)
     choose(running, "train.maps.layer", "features.17")
-    assert session._runs.host.control.watched == Watch("features.17")
+    assert session.run.host.control.watched == Watch("features.17")
     assert (pills(running).value(), told) == ("features.20", ["features.17"])
     choose(running, "train.maps.layer", "features.0")
     assert pills(running).value() == "features.6"
@@ -175,7 +175,7 @@ def test_the_choice_outlives_a_run_with_the_same_layers(running: FeatureMapsPane
     assert not pills(running).isVisible()
     feed(session, started())
     assert pills(running).value() == "features.13"
-    assert session._runs.host.control.watched.layer == "features.13"
+    assert session.run.host.control.watched.layer == "features.13"
 
 
 def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: FeatureMapsPanel, session: Session) -> None:
@@ -192,12 +192,12 @@ def test_after_a_run_no_layer_can_be_chosen_that_nobody_computes(running: Featur
 
 def test_nothing_is_watched_while_nobody_looks(running: FeatureMapsPanel, session: Session) -> None:
     running.watch(seen=False)
-    assert session._runs.host.control.watched == Watch()
+    assert session.run.host.control.watched == Watch()
     running.choose_layer("features.20")
     press(running, "train.maps.stage.features.13")
-    assert session._runs.host.control.watched == Watch()
+    assert session.run.host.control.watched == Watch()
     running.watch(seen=True)
-    assert session._runs.host.control.watched == Watch("features.13")
+    assert session.run.host.control.watched == Watch("features.13")
 
 
 # Maps
@@ -228,7 +228,7 @@ def test_maps_of_a_layer_that_is_no_longer_wanted_are_dropped(running: FeatureMa
 
 def test_a_column_through_the_depth_is_what_the_stages_hand_on(running: FeatureMapsPanel, session: Session) -> None:
     view(running, "stages")
-    assert session._runs.host.control.watched == Watch(layers=OUTPUTS)
+    assert session.run.host.control.watched == Watch(layers=OUTPUTS)
     assert not pills(running).isVisible()
     running.take(feature_rows(*(maps(layer, channels=4 + place) for place, layer in enumerate(OUTPUTS))))
     assert heads(running) == [(f"stage{number}", f"{number + 3} × 8 × 8 · 0 to 1") for number in range(1, 5)]
@@ -236,7 +236,7 @@ def test_a_column_through_the_depth_is_what_the_stages_hand_on(running: FeatureM
     running.choose_layer("features.10")
     assert session.state.watch.layers == ("features.6", "features.10", *OUTPUTS[1:])
     view(running, "one")
-    assert session._runs.host.control.watched == Watch("features.10")
+    assert session.run.host.control.watched == Watch("features.10")
     assert pills(running).isVisible()
 
 
@@ -255,7 +255,7 @@ def test_an_image_of_each_class_has_a_row(
     assert survey is not None
     first = tuple(str(survey.catalog.images[index].path) for index in survey.split.val)
     view(running, "images")
-    watched = session._runs.host.control.watched
+    watched = session.run.host.control.watched
     assert (watched.layer, watched.layers, watched.images) == ("", ("features.6",), first)
     assert images(running) == []  # the rows tell
     press(running, "train.maps.stage.features.13")
@@ -279,9 +279,9 @@ def test_dropped_images_join_the_rows(
     classes = session.state.watch.images
     mine = [(folder / "robin" / f"00{number}.png").rename(folder.parent / f"mine{number}.png") for number in (0, 1)]
     assert drop(running, mine[0])
-    assert session._runs.host.control.watched.images == (str(mine[0]), *classes)
+    assert session.run.host.control.watched.images == (str(mine[0]), *classes)
     assert drop(running, mine[1])
-    assert session._runs.host.control.watched.images == (str(mine[1]), str(mine[0]), *classes)
+    assert session.run.host.control.watched.images == (str(mine[1]), str(mine[0]), *classes)
     shown = feature_rows(*(maps("features.6", image=image) for image in session.state.watch.images))
     running.take(shown)
     assert [title for title, _ in heads(running)] == ["mine1.png", "mine0.png", "robin", "wren"]
@@ -296,7 +296,7 @@ def test_several_images_that_are_dropped_at_once_are_shown_in_rows(
     folder = image_tree(("robin", "wren"), count=2, size=(8, 8))
     both = [folder / "robin" / "000.png", folder / "wren" / "001.png"]
     assert drop(running, *both)
-    assert session._runs.host.control.watched.images == tuple(map(str, both))
+    assert session.run.host.control.watched.images == tuple(map(str, both))
     assert child(running, MapViewButton, "train.maps.view").mode == "images"
     assert not drop(running, both[0], folder)
 
@@ -304,11 +304,11 @@ def test_several_images_that_are_dropped_at_once_are_shown_in_rows(
 def test_rows_are_not_computed_while_nobody_looks(running: FeatureMapsPanel, session: Session) -> None:
     view(running, "stages")
     running.watch(seen=False)
-    assert session._runs.host.control.watched == Watch()
+    assert session.run.host.control.watched == Watch()
     running.watch(seen=True)
-    assert session._runs.host.control.watched == Watch(layers=OUTPUTS)
+    assert session.run.host.control.watched == Watch(layers=OUTPUTS)
     begin(session)
-    assert session._runs.host.control.watched == Watch()
+    assert session.run.host.control.watched == Watch()
 
 
 # View and files
@@ -395,7 +395,7 @@ def test_one_validation_image_of_each_class_is_on_offer(
     assert images(panel) == [*names, "Choose a file …"]
     assert session.state.watch.image == str(first[0])
     choose(panel, "train.maps.image", names[2])
-    assert session._runs.host.control.watched.image == str(first[2])
+    assert session.run.host.control.watched.image == str(first[2])
     assert child(panel, ComboField, "train.maps.image").currentText() == names[2]
 
 
@@ -415,7 +415,7 @@ def test_a_dropped_image_becomes_the_preview(
     look_at(qtbot, session, folder)
     mine = (folder / "ant" / "000.png").rename(folder.parent / "mine.PNG")
     assert drop(running, mine)
-    assert session._runs.host.control.watched == Watch("features.6", str(mine))
+    assert session.run.host.control.watched == Watch("features.6", str(mine))
     assert images(running)[0] == "mine.PNG"
     assert child(running, ComboField, "train.maps.image").currentText() == "mine.PNG"
     choose(running, "train.maps.image", images(running)[1])

@@ -67,7 +67,7 @@ def hint(panel: FiltersPanel) -> str:
 
 
 def watched(session: Session) -> tuple[str, int]:
-    watch = session._runs.host.control.watched
+    watch = session.run.host.control.watched
     return watch.filters, watch.map_in
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_watched_while_nobody_looks(running: FiltersPanel, session: S
 
 
 def test_a_run_elsewhere_is_not_looked_into(panel: FiltersPanel, session: Session) -> None:
-    session._set(run=RunView(status="following", started=started()))
+    session.run._show(RunView(status="following", started=started()))
     assert hint(panel) == "Filters can be seen where the run trains"
     assert visible(panel, "stage", "layer", "options") == [False, False, False]
 

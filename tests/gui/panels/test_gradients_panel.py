@@ -36,9 +36,10 @@ def test_the_latest_pulse_is_shown_and_judged_in_words(panel: GradientsPanel, se
     assert rows(panel) == ["features.0", "features.7", "features.14", "classifier"]
     assert panel.subtitle() == "step 10 · 4 layers that learn"
     words = child(panel, QLabel, "train.gradients.words").text()
-    assert words.startswith("A step changes the weights of the middle layer by 1.0e-03 of themselves: healthy. ")
+    assert words.startswith("A step changes the weights of a layer by 1.0e-03 of themselves (median): healthy. ")
     feed(session, pulse(1.5, LayerPulse(path="fc", gradient=1.0, weight=1.0, update=0.3)))
-    assert "by 3.0e-01 of themselves: fast." in child(panel, QLabel, "train.gradients.words").text()
+    assert "by 3.0e-01 of themselves (median): fast." in child(panel, QLabel, "train.gradients.words").text()
+    assert panel.subtitle() == "step 15 · 1 layer that learns"
 
 
 def test_what_came_while_it_was_hidden_is_drawn_when_it_is_seen(panel: GradientsPanel, session: Session) -> None:

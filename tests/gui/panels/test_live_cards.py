@@ -106,15 +106,15 @@ def see(views: LiveViews, session: Session, name: str) -> LiveCard:
     """Show a view with something in it."""
     press(views, f"train.views.{name}")
     if name == "step":
-        session.pause()
-        session._run_holds()
+        session.run.pause()
+        session.run.host.held.emit()
     feed(session, *SHOWN[name])
     QApplication.processEvents()
     return card(views, name)
 
 
 def watched(session: Session) -> Watch:
-    return session._runs.host.control.watched
+    return session.run.host.control.watched
 
 
 def hints(shown: QWidget) -> list[str]:
@@ -167,8 +167,8 @@ def test_an_empty_view_says_what_will_appear(views: LiveViews, name: str) -> Non
 @pytest.mark.parametrize("name", [name for name, watch in WATCHED.items() if watch != Watch()])
 def test_a_run_of_another_process_is_said_not_to_be_seen_here(views: LiveViews, session: Session, name: str) -> None:
     press(views, f"train.views.{name}")
-    session._set(run=RunView(status="following"))
-    session.run_began.emit()
+    session.run._show(RunView(status="following"))
+    session.run.began.emit()
     feed(session, opening())
     QApplication.processEvents()
     (hint,) = hints(card(views, name))

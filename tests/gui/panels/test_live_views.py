@@ -42,18 +42,24 @@ def test_one_view_is_seen_at_a_time_by_mouse_and_keys(views: LiveViews) -> None:
     assert seen(views) == ["train.doctor_card"]
 
 
+def test_a_view_that_would_like_to_be_higher_pushes_nothing_away(views: LiveViews) -> None:
+    needed = views.heightForWidth(820)
+    press(views, "train.views.step")
+    assert views.heightForWidth(820) == needed == views.minimumSizeHint().height()
+
+
 def test_maps_are_computed_only_while_they_are_seen(views: LiveViews, session: Session) -> None:
     feed(session, started())
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
     press(views, "train.views.doctor")
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
     views.hide()
     views.show()
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
     press(views, "train.views.maps")
-    assert session._runs.host.control.watched == Watch("features.6")
+    assert session.run.host.control.watched == Watch("features.6")
     views.hide()
-    assert session._runs.host.control.watched == Watch("")
+    assert session.run.host.control.watched == Watch("")
 
 
 def test_the_doctor_says_on_its_pill_how_much_it_has_found(views: LiveViews, session: Session) -> None:

@@ -83,8 +83,8 @@ def panel(qtbot: QtBot, session: Session, theme: Theme) -> StepPanel:
 def paused(panel: StepPanel, session: Session) -> StepPanel:
     begin(session)
     feed(session, started())
-    session.pause()
-    session._run_holds()
+    session.run.pause()
+    session.run.host.held.emit()
     return panel
 
 
@@ -111,15 +111,15 @@ def test_the_card_says_what_to_do_while_there_is_nothing_to_see(panel: StepPanel
     begin(session)
     assert hint(panel) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
     assert not button.isEnabled()
-    session.pause()
+    session.run.pause()
     assert hint(panel).startswith("Press the “.” key to take one step")
     assert (button.text(), button.isEnabled()) == ("Next: Forward (.)", True)
-    session._set(run=replace(session.state.run, status="following"))
+    session.run._show(replace(session.state.run, status="following"))
     assert hint(panel) == "Single steps can be taken where the run trains"
 
 
 def test_a_stage_is_asked_for_with_the_button_and_shown_when_it_comes(paused: StepPanel, session: Session) -> None:
-    control = session._runs.host.control
+    control = session.run.host.control
     press(paused, "train.step.next")
     assert control.stepping
     button = child(paused, QPushButton, "train.step.next")
@@ -202,7 +202,7 @@ def test_keys_go_from_tensor_to_tensor_and_the_choice_is_kept_for_the_next_stage
     take(paused, FORWARD)
     assert session.state.watch.tensor == ANY_TENSOR
     QTest.keyClick(table(paused), Qt.Key.Key_Up)
-    assert session._runs.host.control.watched.tensor == "layer1.0.add:shortcut"
+    assert session.run.host.control.watched.tensor == "layer1.0.add:shortcut"
     assert told == ["layer1.0.add"]
     take(paused, LOSS)
     assert table(paused).chosen == "loss"
@@ -220,12 +220,12 @@ def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel
     pages = child(paused, QStackedWidget, "train.step.pages")
     take(paused, FORWARD)
     assert pages.currentIndex() == 1
-    session.resume()
+    session.run.resume()
     assert hint(paused) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
     assert (labels(paused), paused.subtitle()) == ([], "")
     take(paused, FORWARD)  # which came late
     assert pages.currentIndex() == 0
-    session.pause()
+    session.run.pause()
     take(paused, FORWARD)
     assert pages.currentIndex() == 1
     finish(session)
@@ -234,11 +234,11 @@ def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel
 
 def test_a_running_run_pauses_first(panel: StepPanel, session: Session) -> None:
     begin(session)
-    session.step()
+    session.run.step()
     assert status(session) == "pausing"
-    assert session._runs.host.control.stepping
-    session.resume()
-    assert not session._runs.host.control.stepping
+    assert session.run.host.control.stepping
+    session.run.resume()
+    assert not session.run.host.control.stepping
 
 
 def test_a_stage_is_saved_as_a_table_and_as_a_picture(paused: StepPanel, session: Session, tmp_path: Path) -> None:

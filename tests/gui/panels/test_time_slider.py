@@ -191,7 +191,7 @@ def test_while_an_epoch_is_shown_the_run_computes_nothing_and_live_pictures_wait
     feed(session, opening, step(1.0), epoch(1), step(2.0), epoch(2), step(3.0), epoch(3, best=False))
     qtbot.waitUntil(lambda: session.state.history.epochs == (0, 1, 2, 3), timeout=WAIT)
     assert (words(views), line(views).value(), line(views).maximum()) == ("Live", 4, 4)
-    control = session._runs.host.control
+    control = session.run.host.control
     assert control.watched == Watch("features.0")
     taken: list[Picture] = []
     card = views._current
@@ -228,10 +228,10 @@ def test_another_run_begins_live(
     begin(session)
     assert session.state.history.chosen is None
     assert session.state.history.epochs == ()
-    assert not line(views).isVisible()
+    assert (line(views).isEnabled(), words(views)) == (False, "Live")
 
 
-def test_layers_can_be_chosen_after_the_run_and_views_without_pictures_have_no_slider(
+def test_layers_can_be_chosen_after_the_run_and_views_without_pictures_disable_the_slider(
     qtbot: QtBot, session: Session, views: LiveViews, past_run: Path, pictures: list[Picture]
 ) -> None:
     open_past(qtbot, session, past_run, pictures)
@@ -239,13 +239,15 @@ def test_layers_can_be_chosen_after_the_run_and_views_without_pictures_have_no_s
     qtbot.waitUntil(lambda: isinstance(pictures[-1], FeatureMaps) and pictures[-1].layer == "features.7", timeout=WAIT)
     doctor = views.findChild(QPushButton, "train.views.doctor")
     assert doctor is not None
+    place = line(views).geometry()
     doctor.click()
-    assert not line(views).isVisible()
+    assert (line(views).isEnabled(), words(views)) == (False, "Not in this view")
+    assert (line(views).isVisible(), line(views).geometry()) == (True, place)
     shown = len(pictures)
     maps_pill = views.findChild(QPushButton, "train.views.maps")
     assert maps_pill is not None
     maps_pill.click()
-    assert line(views).isVisible()
+    assert line(views).isEnabled()
     qtbot.waitUntil(lambda: len(pictures) > shown, timeout=WAIT)
 
 
@@ -260,3 +262,18 @@ def test_the_line_says_where_it_is_and_marks_the_best(
     colors = [image.pixelColor(at.x(), at.y() - 9).name().upper() for at in (best, other)]
     assert colors[0] == "#1F8A5B"
     assert colors[1] != "#1F8A5B"
+
+
+def test_the_views_keep_their_place_when_the_first_epoch_is_kept(
+    qtbot: QtBot, session: Session, views: LiveViews, past_run: Path
+) -> None:
+    begin(session)
+    feed(session, started(run=str(past_run.with_name("none")), layers=LAYERS), step(0.5))
+    qtbot.wait(20)
+    before = views._stack.geometry()
+    assert (line(views).isVisible(), line(views).isEnabled(), words(views)) == (True, False, "Live")
+    assert line(views).place(0) == line(views).place(line(views).maximum())
+    feed(session, started(run=str(past_run), layers=LAYERS), step(1.0), epoch(1))
+    qtbot.waitUntil(lambda: line(views).isEnabled(), timeout=WAIT)
+    assert views._stack.geometry() == before
+    finish(session)

@@ -24,6 +24,21 @@ def test_header_holds_title_subtitle_and_slot(qtbot: QtBot, theme: Theme) -> Non
     assert (card.accessibleName(), card.subtitle()) == ("Maps", "layer3")
 
 
+def test_titles_are_level_with_and_without_buttons(qtbot: QtBot, theme: Theme) -> None:
+    middles: list[int] = []
+    for card in (Card("curves", "Curves"), Card("figures", "This run")):
+        qtbot.addWidget(card)
+        if not middles:
+            card.add_to_header(QPushButton("More"))
+        card.body.addWidget(QLabel("content"))
+        card.resize(300, 120)
+        card.show()
+        qtbot.waitExposed(card)
+        title = next(label for label in card.findChildren(QLabel) if label.text() == card.title())
+        middles.append(title.geometry().center().y())
+    assert middles[0] == middles[1]
+
+
 def test_ground_follows_the_theme(qtbot: QtBot, theme: Theme) -> None:
     card = Card("card", "Title")
     qtbot.addWidget(card)

@@ -36,6 +36,8 @@ def test_each_auxiliary_head_has_a_curve_of_its_own_until_the_next_run(plot: Los
     assert plot.drawn("aux_aux1")[1][0] == pytest.approx(3.0)
     assert plot.drawn("aux_aux2")[1][0] == pytest.approx(2.5)
     assert plot.legend.entries["aux_aux1"].text() == "aux1"
+    assert plot.legend.entries["aux_aux1"].previousInFocusChain() is plot.legend.entries["val_accuracy"]
+    assert plot.legend.entries["aux_aux2"].previousInFocusChain() is plot.legend.entries["aux_aux1"]
     looks = {tuple(plot._lines[f"aux_aux{number}"].opts["pen"].dashPattern()) for number in (1, 2)}
     assert len(looks) == 2
     assert "aux1" in plot._describe(1.0)

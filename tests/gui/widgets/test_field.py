@@ -1,8 +1,8 @@
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QHelpEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QLineEdit
+from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLabel, QLineEdit, QToolTip
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import Theme
@@ -51,6 +51,24 @@ def test_combo_keeps_its_choice_among_new_options(qtbot: QtBot, theme: Theme) ->
     assert combo.value() == "valid"
     combo.set_options({"same": "same"})
     assert combo.value() == "same"
+
+
+def test_combo_shortens_what_does_not_fit_and_tells_all_of_it(qtbot: QtBot, theme: Theme) -> None:
+    combo = ComboField("image", "Image", {"0": "animals / architetto_francesco_ro_01.png", "1": "short"})
+    qtbot.addWidget(combo)
+    combo.setFixedWidth(160)
+    combo.show()
+    qtbot.waitExposed(combo)
+    shown = combo.shown()
+    assert shown.startswith("animals")
+    assert "…" in shown
+    assert shown.endswith(".png")
+    centre = combo.rect().center()
+    QApplication.sendEvent(combo, QHelpEvent(QEvent.Type.ToolTip, centre, combo.mapToGlobal(centre)))
+    assert QToolTip.text() == combo.currentText()
+    QToolTip.hideText()
+    combo.set_value("1")
+    assert combo.shown() == "short"
 
 
 def test_spin_reports_once_when_typing_is_done(qtbot: QtBot, theme: Theme) -> None:
