@@ -79,7 +79,7 @@ class RunStarted(_Scalar):
         resumed_step: Optimizer steps that an earlier process has done; steps beyond it that the log holds are done
             again.
         val_counts: Number of validation images of each class; empty where it is not known.
-        val_twins: Validation images that are, pixel by pixel, training images too.
+        val_twins: Validation images that are, pixel by pixel, training images too; 0 where images are still read.
     """
 
     event: Literal["run_started"] = "run_started"
@@ -199,6 +199,7 @@ class EpochEnded(_Scalar):
         best: Whether no earlier epoch had a higher `val_accuracy`.
         predicted: For how many validation images each class was the answer; empty where it is not known.
         planned: Epochs that the run is to have, as far as was known at its end; 0 where that was not told.
+        val_twins: As in `RunStarted`, all images having been read.
     """
 
     event: Literal["epoch"] = "epoch"
@@ -212,6 +213,7 @@ class EpochEnded(_Scalar):
     best: bool
     predicted: tuple[int, ...] = ()
     planned: int = 0
+    val_twins: int = 0
 
 
 class Changed(_Scalar):

@@ -40,22 +40,27 @@ class Augmentation:
         augmentation._mirror = torch.tensor([bool(digest[8] & 1) for digest in digests]) & moved
         return augmentation
 
+    def on(self, device: torch.device) -> "Augmentation":
+        """Return the same for images on a device."""
+        self._shift, self._mirror = self._shift.to(device), self._mirror.to(device)
+        return self
+
     def __call__(self, pixels: Tensor, indices: Tensor) -> Tensor:
         """Shift each image (what moves in is a reflection) and mirror half of them.
 
         Args:
             pixels: `(B, S, S, 3)` uint8.
-            indices: `(B,)` int64, which images these are.
+            indices: `(B,)` int64 on the same device, which images these are.
 
         Returns:
             `(B, S, S, 3)` uint8.
         """
-        side = pixels.shape[1]
-        line = torch.arange(side)
+        side, device = pixels.shape[1], pixels.device
+        line = torch.arange(side, device=device)
         rows = _reflect(line + self._shift[indices, 0:1], side)
         columns = _reflect(line + self._shift[indices, 1:2], side)
         columns = torch.where(self._mirror[indices, None], side - 1 - columns, columns)
-        batch = torch.arange(len(indices))[:, None, None]
+        batch = torch.arange(len(indices), device=device)[:, None, None]
         return pixels[batch, rows[:, :, None], columns[:, None, :]]
 
 

@@ -1,74 +1,24 @@
 """All images of a catalogue as one array of pixels: decoded once, in threads, kept in memory or in a mapped file."""
 
-import os
-import sys
-import tempfile
+import contextlib
+import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Final
 
-import numpy as np
-import platformdirs
-import psutil
-
-from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import SetAside
 from cnnstudio.data.decoded import Decoded
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.images import Pixels, UnreadableImageError, read_image
 from cnnstudio.data.parallel import in_threads
 from cnnstudio.data.pixel_rows import PixelRows
+from cnnstudio.data.reading import Reading
+from cnnstudio.data.room import allocate
 from cnnstudio.data.row_store import key_of
 from cnnstudio.data.scan import Catalog
 
-_AT_ONCE: Final = 64  # images that are copied into memory together
 _AHEAD: Final = 8  # decoded images a thread that wait for being written to the disk
 _AHEAD_IN_PLACE: Final = 256  # of those that have their place in memory already
-
-
-class ImageStore:
-    """The readable images of a catalogue.
-
-    Attributes:
-        catalog: The catalogue without the images that could not be read.
-        digests: Of each image's pixels; two images with the same one are the same in every pixel.
-        side: Of the square images in pixels.
-    """
-
-    def __init__(self, catalog: Catalog, pixels: Pixels | PixelRows, digests: Sequence[bytes], side: int) -> None:
-        self.catalog = catalog
-        self.digests = tuple(digests)
-        self.side = side
-        self._pixels = pixels
-
-    @property
-    def pixels(self) -> Pixels:
-        """`(N, side, side, 3)` uint8 RGB, in the order of `catalog.images`; read now if they are on the disk.
-
-        Raises:
-            InputError: A file has changed since, or there is no room.
-        """
-        if isinstance(self._pixels, PixelRows):
-            found = _allocate(len(self.digests), self.side, None)
-            for start in range(0, len(found), _AT_ONCE):
-                found[start : start + _AT_ONCE] = self.rows(range(start, min(start + _AT_ONCE, len(found))))
-            self._pixels = found
-        return self._pixels
-
-    @property
-    def labels(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """`(N,)` int64, the class of each image."""
-        return np.array([image.label for image in self.catalog.images], dtype=np.int64)
-
-    def rows(self, images: Sequence[int]) -> Pixels:
-        """Return a copy of the pixels of some images, `(len(images), side, side, 3)`; no others come into memory.
-
-        Raises:
-            InputError: A file has changed since.
-        """
-        if isinstance(self._pixels, PixelRows):
-            return self._pixels.read(images)
-        found: Pixels = self._pixels[np.asarray(images, dtype=np.int64)]
-        return found
+_FEWEST: Final = 256  # images that are worth decoding beside something else
 
 
 def read_catalog(
@@ -97,58 +47,174 @@ def read_catalog(
     Raises:
         InputError: Too few images can be read, or the disk has no room for the mapped file.
     """
-    images = catalog.images
-    if decoded is not None and decoded.keeps and not resident:
-        pixels = None
-        digests = decoded.digests
-        missing = [index for index, digest in enumerate(digests) if digest is None]
-    else:
-        pixels = _allocate(len(images), side, memory_budget)
-        digests = [None] * len(images) if decoded is None else decoded.digests
-        missing = list(range(len(images))) if decoded is None else decoded.fill(pixels)
+    work = _Work(catalog, side, memory_budget, decoded, resident=resident)
+    return _all_of(work, progress, threads)
 
-    def read(index: int) -> tuple[Pixels, bytes]:
-        row = read_image(images[index].path, side)
-        digest = key_of(row.data)
-        if pixels is None:
-            return row, digest
-        pixels[index] = row
-        return pixels[index], digest
 
-    def tried(index: int) -> tuple[Pixels, bytes] | str:
+def begin_catalog(
+    catalog: Catalog,
+    side: int,
+    *,
+    first: Sequence[int],
+    then: Sequence[int],
+    held: contextlib.ExitStack,
+    progress: Callable[[int], None] = lambda _: None,
+    memory_budget: int | None = None,
+    threads: int | None = None,
+    decoded: Decoded | None = None,
+    resident: bool = True,
+) -> ImageStore:
+    """Decode some images of a catalogue, and return while the others are being decoded.
+
+    Where one of the first images cannot be read, or few are left to be decoded, this does what `read_catalog` does.
+
+    Args:
+        catalog: As for `read_catalog`.
+        side: As for `read_catalog`.
+        first: The images to decode before this returns.
+        then: All images in the order in which they are wanted.
+        held: Is kept open until all images are there, and closed then on another thread; taken from the caller only if
+            images are still to come.
+        progress: As for `read_catalog`.
+        memory_budget: As for `read_catalog`.
+        threads: As for `read_catalog`.
+        decoded: As for `read_catalog`.
+        resident: As for `read_catalog`.
+
+    Raises:
+        InputError: As for `read_catalog`.
+    """
+    work = _Work(catalog, side, memory_budget, decoded, resident=resident)
+    work.do(sorted(set(first).intersection(work.missing)), progress, threads)
+    missing = set(work.missing)
+    later = [index for index in then if index in missing]
+    if work.unreadable or len(later) < _FEWEST:
+        return _all_of(work, progress, threads)
+    reading = Reading(
+        len(catalog.images),
+        later,
+        work.decode,
+        work.take,
+        held=held.pop_all(),
+        threads=threads,
+        ahead=work.ahead,
+    )
+    return ImageStore(catalog, work.pixels, work.digests, side, work=work, reading=reading)
+
+
+def _all_of(work: "_Work", progress: Callable[[int], None], threads: int | None) -> ImageStore:
+    """Decode what is still missing."""
+    work.do(work.missing, progress, threads)
+    if work.lost:
+        return _all_of(work.in_memory(), progress, threads)
+    return work.store()
+
+
+class _Work:
+    """Decodes the images of a catalogue and collects them.
+
+    Attributes:
+        digests: Of each image's pixels, as far as they are known; empty where they are not.
+        missing: Numbers of the images that are to be decoded.
+        pixels: `(N, side, side, 3)` uint8; None where they are on the disk.
+        ahead: How many decoded images a thread may wait for their turn.
+    """
+
+    def __init__(
+        self, catalog: Catalog, side: int, memory_budget: int | None, decoded: Decoded | None, *, resident: bool
+    ) -> None:
+        self._catalog, self._side, self._decoded = catalog, side, decoded
+        self._lock = threading.Lock()  # around `decoded`
+        self._reasons: dict[int, SetAside] = {}
+        count = len(catalog.images)
+        if decoded is not None and decoded.keeps and not resident:
+            self.pixels = None
+            self.missing = [index for index, digest in enumerate(decoded.digests) if digest is None]
+        else:
+            self.pixels = allocate(count, side, memory_budget)
+            self.missing = list(range(count)) if decoded is None else decoded.fill(self.pixels)
+        self.digests = [b""] * count if decoded is None else [digest or b"" for digest in decoded.digests]
+        self.ahead = _AHEAD if self.pixels is None else _AHEAD_IN_PLACE
+        self._done = count - len(self.missing)
+
+    @property
+    def unreadable(self) -> list[SetAside]:
+        """Images that cannot be used, in the order of the catalogue."""
+        return [self._reasons[index] for index in sorted(self._reasons)]
+
+    def do(self, some: Sequence[int], progress: Callable[[int], None], threads: int | None) -> None:
+        """Decode some of the missing images, which are not missing any more then."""
+        gone = set(some)
+        self.missing = [index for index in self.missing if index not in gone]
+        if self._done:
+            progress(self._done)
+        for index, found in zip(some, in_threads(self.decode, some, threads=threads, ahead=self.ahead), strict=True):
+            self.take(index, found)
+            progress(self._done)
+
+    def decode(self, index: int) -> tuple[Pixels, bytes] | str:
+        """Return an image and its digest, or why it cannot be used; on any thread."""
         try:
-            return read(index)
+            row = read_image(self._catalog.images[index].path, self._side)
         except UnreadableImageError as error:
             return str(error)
         except Exception as error:  # noqa: BLE001 - one image that a decoder stumbles over must not cost the others
             return f"cannot be decoded ({type(error).__name__}: {error})"
+        digest = key_of(row.data)
+        if self.pixels is None:
+            return row, digest
+        self.pixels[index] = row
+        return self.pixels[index], digest
 
-    unreadable: list[SetAside] = []
-    known = len(images) - len(missing)
-    if known:
-        progress(known)
-    ahead = _AHEAD if pixels is None else _AHEAD_IN_PLACE
-    for number, found in enumerate(in_threads(tried, missing, threads=threads, ahead=ahead)):
-        index = missing[number]
+    def take(self, index: int, found: tuple[Pixels, bytes] | str) -> bool:
+        """Keep what was decoded, on one thread; return whether the image can be used."""
+        self._done += 1
         if isinstance(found, str):
-            unreadable.append(SetAside(path=str(images[index].path), reason=found))
-        elif decoded is not None:
-            decoded.keep(index, *found)
-        else:
-            digests[index] = found[1]
-        progress(known + number + 1)
-    rest = catalog.without(unreadable) if unreadable else catalog
-    left = {str(image.path) for image in rest.images}
-    keep = [index for index, image in enumerate(images) if str(image.path) in left]
-    kept: Pixels | PixelRows | None
-    if pixels is not None:
-        kept = _moved_up(pixels, keep)
-    else:
-        assert decoded is not None
-        kept = decoded.on_disk(keep)
-    if kept is None:  # the disk did not take them
-        return read_catalog(catalog, side, progress=progress, threads=threads, decoded=decoded)
-    return ImageStore(rest, kept, [digests[index] or b"" for index in keep], side)
+            self._reasons[index] = SetAside(path=str(self._catalog.images[index].path), reason=found)
+            return False
+        self.digests[index] = found[1]
+        if self._decoded is not None:
+            with self._lock:
+                self._decoded.keep(index, *found)
+        return True
+
+    @property
+    def lost(self) -> bool:
+        """Whether the disk has not kept all that was to stay there."""
+        return self.pixels is None and self._decoded is not None and not self._decoded.has_kept_all
+
+    def in_memory(self) -> "_Work":
+        """Return the same work for pixels in memory, which are decoded anew as far as the disk has not kept them."""
+        return _Work(self._catalog, self._side, None, self._decoded, resident=True)
+
+    def rows(self, images: Sequence[int]) -> Pixels:
+        """Return the pixels of some images that are there but not in memory, while others are being decoded."""
+        assert self._decoded is not None
+        with self._lock:
+            kept = self._decoded.on_disk(images)
+        return kept.read(range(len(images)))
+
+    def store(self) -> ImageStore:
+        """Return the images that can be used, once all that were missing have been taken.
+
+        Raises:
+            InputError: They are too few.
+        """
+        rest = self._catalog.without(self.unreadable) if self._reasons else self._catalog
+        left = {str(image.path) for image in rest.images}
+        keep = [index for index, image in enumerate(self._catalog.images) if str(image.path) in left]
+        return ImageStore(rest, *self._kept(keep), self._side)
+
+    def kept(self) -> tuple[Pixels | PixelRows, list[bytes]]:
+        """Return pixels and digests of all images, each of which can be used."""
+        return self._kept(range(len(self.digests)))
+
+    def _kept(self, keep: Sequence[int]) -> tuple[Pixels | PixelRows, list[bytes]]:
+        digests = [self.digests[index] for index in keep]
+        if self.pixels is not None:
+            return _moved_up(self.pixels, keep), digests
+        assert self._decoded is not None
+        return self._decoded.on_disk(keep), digests
 
 
 def _moved_up(pixels: Pixels, keep: Sequence[int]) -> Pixels:
@@ -156,55 +222,3 @@ def _moved_up(pixels: Pixels, keep: Sequence[int]) -> Pixels:
         if new != old:
             pixels[new] = pixels[old]
     return pixels[: len(keep)] if len(keep) < len(pixels) else pixels
-
-
-def room(count: int, side: int, memory_budget: int | None = None) -> int:
-    """Return how many bytes of memory images will take; none where they go to a mapped file.
-
-    Args:
-        count: How many images.
-        side: As for `read_catalog`.
-        memory_budget: As for `read_catalog`.
-
-    Raises:
-        InputError: The disk has no room for the mapped file.
-    """
-    size = count * side * side * 3
-    budget = psutil.virtual_memory().available // 4 if memory_budget is None else memory_budget
-    if size <= budget:
-        return size
-    folder = _folder()
-    free = psutil.disk_usage(str(folder)).free
-    if size > free * 0.9:
-        raise _no_room(count, side, folder, f"{free / 1e9:.1f} GB are free")
-    return 0
-
-
-def _allocate(count: int, side: int, memory_budget: int | None) -> Pixels:
-    shape = (count, side, side, 3)
-    size = count * side * side * 3
-    if room(count, side, memory_budget) == size:
-        return np.empty(shape, dtype=np.uint8)
-    folder = _folder()
-    with tempfile.TemporaryFile(prefix="cnnstudio-", suffix=".pixels", dir=folder) as file:  # vanishes with the mapping
-        try:
-            if sys.platform == "linux":  # taken now: a disk that fills up under a mapped file kills the process
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
-        except OSError as error:
-            raise _no_room(count, side, folder, (error.strerror or str(error)).lower()) from None
-        return np.memmap(file, dtype=np.uint8, mode="r+", shape=shape)
-
-
-def _folder() -> Path:
-    # Not the system's folder for temporary files, which is often a piece of the memory that is too small.
-    return Path(platformdirs.user_cache_path("cnnstudio", appauthor=False, ensure_exists=True))
-
-
-def _no_room(count: int, side: int, folder: Path, why: str) -> InputError:
-    return InputError(
-        f"{count:,} images of {side} × {side} pixels need {count * side * side * 3 / 1e9:.1f} GB, {why}",
-        where=folder,
-        remedy="choose a smaller data.image_size or make room",
-    )

@@ -66,7 +66,7 @@ class Decoded:
 
     def fill(self, pixels: Pixels) -> list[int]:
         """Copy what is known into `(N, side, side, 3)`, and return the numbers of the images that are missing."""
-        rows = self._rows()
+        rows = self._rows(range(len(self._keys)))
         known = np.flatnonzero(rows >= 0)
         for start in range(0, len(known), _BATCH):
             part = known[start : start + _BATCH]
@@ -88,25 +88,26 @@ class Decoded:
             with contextlib.suppress(OSError):
                 self._flush()
 
-    def on_disk(self, images: Sequence[int]) -> PixelRows | None:
-        """Return the pixels of some images, to be read when they are wanted.
-
-        None where some that were decoded just now could not be kept, as on a full disk, or beside another process.
-        """
+    @property
+    def has_kept_all(self) -> bool:
+        """Whether all that was decoded just now is on the disk; not where that is full, or beside another process."""
         with contextlib.suppress(OSError):
             self._flush()
-        rows = self._rows()
-        if any(rows[image] < 0 for image in self._seen):
-            return None
+        return bool((self._rows(list(self._seen)) >= 0).all())
+
+    def on_disk(self, images: Sequence[int]) -> PixelRows:
+        """Return the pixels of some images whose digests are known, to be read when they are wanted."""
+        with contextlib.suppress(OSError):
+            self._flush()
         digests = [self.digests[image] or b"" for image in images]
         files = [self._images[image].path for image in images]
         sound = [image in self._seen for image in images]
-        return PixelRows(files, digests, self._side, store=self._pixels, rows=rows[list(images)], sound=sound)
+        return PixelRows(files, digests, self._side, store=self._pixels, rows=self._rows(images), sound=sound)
 
-    def _rows(self) -> NDArray[np.int64]:
+    def _rows(self, images: Sequence[int]) -> NDArray[np.int64]:
         if self._pixels is None:
-            return np.full(len(self._keys), -1, dtype=np.int64)
-        return self._pixels.find([key or b"" for key in self._keys])
+            return np.full(len(images), -1, dtype=np.int64)
+        return self._pixels.find([self._keys[image] or b"" for image in images])
 
     def _flush(self) -> None:
         """Write what waits.

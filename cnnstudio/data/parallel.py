@@ -1,8 +1,11 @@
 """Work in threads, in order, and given up cleanly."""
 
+import contextlib
 import os
+import sys
+import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
@@ -10,11 +13,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD: Final = 256  # bounds the memory, whatever the number of items
+_NICE: Final = 10  # of 19: beside a thread that computes, one that gives way gets a tenth of the core
 
 
 def in_threads(
-    work: Callable[[T], R], items: Iterable[T], *, threads: int | None = None, ahead: int = _AHEAD
-) -> Iterator[R]:
+    work: Callable[[T], R],
+    items: Iterable[T],
+    *,
+    threads: int | None = None,
+    ahead: int = _AHEAD,
+    gently: bool = False,
+) -> Generator[R, None, None]:
     """Yield `work(item)` for each item in order, computed in threads.
 
     Closing the iterator early (an exception in the loop does) cancels what has not begun.
@@ -24,9 +33,14 @@ def in_threads(
         items: Taken ahead of their turn.
         threads: One a core unless given.
         ahead: Items a thread that are begun or done before their turn; fewer where results are large.
+        gently: Whether they leave the cores to the other threads of this process: there are half as many, and on Linux
+            each of them gives way.
     """
-    workers = threads or os.cpu_count() or 1
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="cnnstudio-decode")
+    cores = os.cpu_count() or 1
+    workers = threads or (max(1, cores // 2) if gently else cores)
+    executor = ThreadPoolExecutor(
+        workers, thread_name_prefix="cnnstudio-decode", initializer=_give_way if gently else None
+    )
     waiting: deque[Future[R]] = deque()
     try:
         for item in items:
@@ -37,3 +51,9 @@ def in_threads(
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -1,9 +1,15 @@
 """Dividing images into batches, and in which order they come."""
 
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from cnnstudio.core.config import Config
+
+_MOST_IMAGES: Final = 32  # to look at: a pass has to be cheap, and more of them hardly change the statistics
 
 
 def divided(indices: Tensor, size: int) -> list[Tensor]:
@@ -32,3 +38,9 @@ def batches_of_epoch(indices: Tensor, config: Config, *, epoch: int) -> list[Ten
         epoch: Counted from 1.
     """
     return to_learn_from(shuffled(indices, seed=config.train.seed, epoch=epoch), config.data.batch_size)
+
+
+def some_of(images: Sequence[int], batch_size: int) -> list[int]:
+    """Return as many as are in a batch, 32 at most, spread evenly over images that are sorted by class."""
+    count = min(batch_size, _MOST_IMAGES, len(images))
+    return [images[int(each)] for each in np.linspace(0, len(images) - 1, count).round()]

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from cnnstudio.core.control import Watch
 from cnnstudio.core.pictures import BatchNormScope
+from cnnstudio.engine.batches import some_of
 from cnnstudio.engine.device import Compute
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.preview_images import PreviewImages
@@ -23,7 +24,6 @@ from cnnstudio.models.network import Network
 from cnnstudio.models.surgery import norms_behind
 
 BINS: Final = 48
-_MOST_IMAGES: Final = 32  # of the batch: the pass has to be cheap, and more of them hardly change the statistics
 _MOST_VALUES: Final = 2**20  # of all channels that are sorted into bins
 _MOST_OF_A_CHANNEL: Final = 2**12
 
@@ -144,12 +144,6 @@ class BatchNormProbe:
                 if isinstance(module, nn.Dropout | nn.Dropout2d):
                     module.eval()
             yield
-
-
-def some_of(images: Sequence[int], batch_size: int) -> list[int]:
-    """Return as many as are in a batch, 64 at most, spread evenly over images that are sorted by class."""
-    count = min(batch_size, _MOST_IMAGES, len(images))
-    return [images[int(each)] for each in np.linspace(0, len(images) - 1, count).round()]
 
 
 def fixed_batch(prepared: Prepared) -> Callable[[], Tensor]:

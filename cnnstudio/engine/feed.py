@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnstudio.data.augment import Augmentation
+from cnnstudio.engine.device import Compute
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.progressive import side_of
 from cnnstudio.models.summary import minimum_size
@@ -50,7 +51,8 @@ class PixelFeed:
         """Draw the shifts and mirrors of an epoch, and choose the size of its images."""
         train, (count, full) = self._prepared.config.train, self._pixels.shape[:2]
         if self._prepared.config.data.augment:
-            self._augment = Augmentation(count, full, seed=train.seed, epoch=epoch)
+            drawn = Augmentation(count, full, seed=train.seed, epoch=epoch)
+            self._augment = drawn.on(self._prepared.compute.device)
         if not train.progressive:
             return ""
         self._side = side_of(epoch, epochs=train.epochs, full=full, minimum=self._minimum)
@@ -58,21 +60,22 @@ class PixelFeed:
 
     def training(self, indices: Tensor) -> Tensor:
         """Return images (B, 3, S, S), where S is the side of this epoch."""
-        pixels = self._pixels[indices]
-        images = self._normalised(pixels if self._augment is None else self._augment(pixels, indices))
+        compute = self._prepared.compute
+        pixels = compute.rows(self._pixels, indices)
+        images = self._normalised(pixels if self._augment is None else self._augment(pixels, compute.there(indices)))
         if self._side == images.shape[-1]:
             return images
         small = functional.interpolate(images, size=(self._side, self._side), mode="bilinear", antialias=True)
-        return small.contiguous(memory_format=self._prepared.compute.memory_format)
+        return small.contiguous(memory_format=compute.memory_format)
 
     def validating(self, indices: Tensor) -> Tensor:
         """Return images (B, 3, S, S) as they are."""
-        return self._normalised(self._pixels[indices])
+        return self._normalised(self._prepared.compute.rows(self._pixels, indices))
 
     @cached_property
     def _pixels(self) -> Tensor:
-        """All images (N, S, S, 3) uint8, which are read no sooner than a batch of them is wanted."""
-        return torch.from_numpy(self._prepared.store.pixels)
+        """All images (N, S, S, 3) uint8; those on the disk are read no sooner than a batch of them is wanted."""
+        return torch.from_numpy(self._prepared.store.growing)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         prepared = self._prepared
@@ -86,19 +89,19 @@ class FeatureFeed:
         module: The part of the network that learns.
     """
 
-    def __init__(self, module: nn.Module, features: Tensor, rows: Tensor, *, device: torch.device, seed: int) -> None:
+    def __init__(self, module: nn.Module, features: Tensor, rows: Tensor, *, compute: Compute, seed: int) -> None:
         """Make a feed.
 
         Args:
             module: The part that learns.
             features: `(R, *shape)` float16.
             rows: `(views, N)` int64, the row of each view of each image; the first view is the image as it is.
-            device: Where the inputs are wanted.
+            compute: Where the inputs are wanted.
             seed: Decides which view is learnt from when.
         """
         self.module = module
         self._features, self._rows = features, rows
-        self._device, self._seed = device, seed
+        self._compute, self._seed = compute, seed
         self._chosen = rows[0]
 
     def begin(self, epoch: int) -> str:
@@ -118,4 +121,4 @@ class FeatureFeed:
         return self._on_device(self._rows[0, indices])
 
     def _on_device(self, rows: Tensor) -> Tensor:
-        return self._features.index_select(0, rows).to(self._device).float()  # copies rows, which `[rows]` does not
+        return self._compute.rows(self._features, rows).float()

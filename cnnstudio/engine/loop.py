@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import torch
@@ -13,6 +13,8 @@ from torch.nn import functional
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import Changed, EpochEnded, Event, Phase, StepEnded, Warned
+from cnnstudio.data.twins import twins
+from cnnstudio.engine.arrival import Arrival
 from cnnstudio.engine.averaging import Average
 from cnnstudio.engine.batches import batches_of_epoch, divided, to_learn_from
 from cnnstudio.engine.between_steps import BetweenSteps
@@ -31,7 +33,15 @@ from cnnstudio.engine.passes import Passes
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.pulse import Gauge
-from cnnstudio.engine.resume import Checkpoint, Position, paths_of, random_numbers_kept, random_states
+from cnnstudio.engine.resume import (
+    LAST,
+    PREVIOUS,
+    Checkpoint,
+    Position,
+    paths_of,
+    random_numbers_kept,
+    random_states,
+)
 from cnnstudio.engine.saver import Saver
 from cnnstudio.engine.schedule import make_optimizer, make_schedule
 from cnnstudio.engine.stopping import Patience
@@ -84,7 +94,7 @@ class Loop:
         self._module = self._feed.module  # what learns, in step with the other processes of the run
         catalog, split = prepared.store.catalog, prepared.split
         self._paths = paths_of(catalog, split.train), paths_of(catalog, split.val)
-        self._labels = torch.from_numpy(prepared.store.labels)
+        self._labels = torch.from_numpy(prepared.store.labels).to(self._compute.device)
         self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
@@ -101,6 +111,7 @@ class Loop:
         portion = 0 if world.many else self._start.portion
         self._passes = Passes(self._config, self._compute, self._emit, portion)
         self._gauge, self._dropout = Gauge(), DropoutGauge(prepared, control)
+        self._arrival = Arrival(prepared.store, emit)
         self._patience = Patience(self._config.train.patience, self._start.waited)
         self.best = checkpoint.best if checkpoint else None
         self.began = began - self._start.spent
@@ -137,6 +148,17 @@ class Loop:
             first = epoch
         self._saver.wait()
         self._tell_of_history()
+
+    @property
+    def changes(self) -> tuple[Changed, ...]:
+        """What the run has taken while it went on."""
+        return self._live.taken
+
+    def forget(self) -> None:
+        """Remove the checkpoints of a run that begins anew."""
+        self._saver.wait()
+        for name in (LAST, PREVIOUS):
+            (self._folder.path / name).unlink(missing_ok=True)
 
     def wait(self) -> None:
         """Wait until what is to be kept is on the disk.
@@ -187,9 +209,12 @@ class Loop:
         text = f"Training {learning.phase.title}, {what}"
         self._emit(Phase(text=text, done=(epoch - 1) / self._live.epochs))
         self._feed.module.train()
-        whole, recent, done = self._learn(epoch, learning)
-        self._emit(Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._live.epochs))
-        validated = self._validate(learning, lambda: self._checkpoint(learning, done, whole, recent))
+        whole, recent, done = self._learn(epoch, learning, text)
+        validating = Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._live.epochs)
+        self._emit(validating)
+        between = partial(self._between_steps, self._step, lambda: self._checkpoint(learning, done, whole, recent))
+        self._arrival.wait(None, validating, between)
+        validated = self._validate(learning, between)
         self._live.take(self._step)  # perhaps one more epoch
         trained = whole.read()
         ended = EpochEnded(
@@ -203,6 +228,7 @@ class Loop:
             best=self.best is None or _rank(validated) > (self.best.val_accuracy, -self.best.val_loss),
             predicted=validated.predicted,
             planned=self._live.epochs,
+            val_twins=self._twins,
         )
         if ended.best:
             self.best = ended
@@ -213,9 +239,9 @@ class Loop:
         self._emit(ended)
         return learning
 
-    def _learn(self, epoch: int, learning: Learning) -> tuple[Running, Running, Position]:
-        """Go once through the training images; return the sums and how long it took."""
-        config, device = self._config, self._compute.device
+    def _learn(self, epoch: int, learning: Learning, text: str) -> tuple[Running, Running, Position]:
+        """Go once through the training images; return the sums and how long it took, without waiting for images."""
+        config = self._config
         batches = batches_of_epoch(self._train, config, epoch=epoch)
         self._passes.begin(self._module)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
@@ -230,10 +256,15 @@ class Loop:
         since = done.since
         for number, batch in enumerate(batches[done.batch :], start=done.batch + 1):
             standing = replace(done, since=since)
-            self._between_steps(self._step, partial(self._checkpoint, learning, standing, whole, recent))
-            began, held = time.monotonic(), self._between_steps.held
+            checkpoint = partial(self._checkpoint, learning, standing, whole, recent)
+            between = partial(self._between_steps, self._step, checkpoint)
+            between()
             share = self._world.share(batch)
-            labels = self._labels[share.indices].to(device)
+            at = epoch - 1 + (number - 1) / len(batches)
+            now = Phase(text=text, done=min(1.0, at / self._live.epochs))
+            self._arrival.wait(share.indices.tolist(), now, between)
+            began, held = time.monotonic(), self._between_steps.held
+            labels = self._labels[self._compute.there(share.indices)]
             inputs = self._feed.training(share.indices)  # images (B, 3, S, S), or features of them
             mixture = draw_mixture(config, inputs, epoch=epoch, batch=number)
             if mixture is not None:
@@ -283,20 +314,25 @@ class Loop:
         return whole, recent, done
 
     @torch.no_grad()
-    def _validate(self, learning: Learning, checkpoint: Callable[[], Checkpoint]) -> Averages:
+    def _validate(self, learning: Learning, between: Callable[[], None]) -> Averages:
         module = learning.average.module.eval()
         self._world.align(*self._network.buffers())
         classes = len(self._prepared.store.catalog.classes)
         sums = Running(self._compute.device, total=self._world.total, classes=classes)
         for batch in divided(self._val, self._config.data.batch_size):
-            self._between_steps(self._step, checkpoint)
+            between()
             indices = self._world.own(batch)
             if not len(indices):
                 continue
-            labels = self._labels[indices].to(self._compute.device)
+            labels = self._labels[self._compute.there(indices)]
             logits = self._passes.answer(module, self._feed.validating(indices), step=self._step)
             sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return finite(sums.read(), self._step)
+
+    @cached_property
+    def _twins(self) -> int:
+        split = self._prepared.split
+        return len(twins(self._prepared.store.digests, split.train, split.val))
 
     def _sums(self) -> Running:
         return Running(self._compute.device, self._network.listening, self._world.total)

@@ -41,6 +41,6 @@ def opening(prepared: Prepared, run: Path, *, steps_per_epoch: int, processes: i
         parameters=sum(each.numel() for each in network.parameters()),
         trainable=sum(each.numel() for each in network.parameters() if each.requires_grad),
         val_counts=tuple(np.bincount(labels[list(split.val)], minlength=len(catalog.classes)).tolist()),
-        val_twins=len(twins(prepared.store.digests, split.train, split.val)),
+        val_twins=0 if prepared.store.reading else len(twins(prepared.store.digests, split.train, split.val)),
         **prepared.weights_told(),
     )

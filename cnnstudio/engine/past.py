@@ -14,7 +14,7 @@ from cnnstudio.core.pictures import Picture
 from cnnstudio.data.images import UnreadableImageError
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
-from cnnstudio.engine.batchnorm_probe import some_of
+from cnnstudio.engine.batches import some_of
 from cnnstudio.engine.device import Compute
 from cnnstudio.engine.evaluate import load_model
 from cnnstudio.engine.filters import StartWeights

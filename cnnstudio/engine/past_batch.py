@@ -126,7 +126,10 @@ def read_batch(
 
 
 def _openings(run: Path) -> tuple[RunStarted, ...]:
-    """Return what a run has said of itself at each of its beginnings; nothing without a log."""
+    """Return what a run has said of itself each time it began or went on; nothing without a log.
+
+    Where it has begun anew, as images could not be read, what it said before does not count.
+    """
     found: list[RunStarted] = []
     with contextlib.suppress(OSError), (run / EVENTS).open(encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
@@ -134,7 +137,7 @@ def _openings(run: Path) -> tuple[RunStarted, ...]:
                 with contextlib.suppress(InputError):  # a line that a crash has cut off
                     event = from_line(line)
                     if isinstance(event, RunStarted):
-                        found.append(event)
+                        found = [*found, event] if event.resumed_step else [event]
     return tuple(found)
 
 

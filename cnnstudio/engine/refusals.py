@@ -7,7 +7,7 @@ from typing import Final
 from cnnstudio.core.config import Config, config_keys
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.findings import Finding, Remedy
-from cnnstudio.data.cache import room
+from cnnstudio.data.room import room
 from cnnstudio.engine.plan import Plan
 from cnnstudio.engine.prepare import check_deterministic
 from cnnstudio.engine.progressive import check_progressive

@@ -8,7 +8,7 @@ from typing import Final
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.findings import Finding, Remedy
-from cnnstudio.data.cache import room
+from cnnstudio.data.room import room
 from cnnstudio.engine.device import Compute, free_memory
 from cnnstudio.engine.footprint import footprint
 from cnnstudio.engine.plan import Plan

@@ -9,6 +9,7 @@ from torch import nn
 from cnnstudio.core.config import ComputeConfig, Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import Changed, Phase
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.engine.checkpoint import RunFolder, check_free, logged_changes
 from cnnstudio.engine.dist import World
 from cnnstudio.engine.prepare import Prepared, prepare
@@ -65,9 +66,16 @@ def _look(world: World, out: Path, *, resume: bool) -> Standing:
 
 
 def prepare_all(
-    world: World, config: Config, report: Callable[[Phase], None], control: Control, checkpoint: Checkpoint | None
+    world: World,
+    config: Config,
+    report: Callable[[Phase], None],
+    control: Control,
+    checkpoint: Checkpoint | None,
+    store: ImageStore | None = None,
 ) -> Prepared:
     """Do what `prepare` does on all ranks: the first one chooses the arithmetic, and its network is everybody's.
+
+    A single process returns as soon as the first images are there; many read them one after the other.
 
     Raises:
         InputError: Something the user gave cannot be used, on any of them.
@@ -76,7 +84,7 @@ def prepare_all(
     led: list[Prepared] = []
 
     def lead() -> ComputeConfig:
-        led.append(prepare(config, report, control, checkpoint))
+        led.append(prepare(config, report, control, checkpoint, early=not world.many, store=store))
         return led[0].config.compute
 
     chosen = world.from_leader(lead)

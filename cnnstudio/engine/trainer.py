@@ -4,13 +4,15 @@ import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import InputError, StopRun
-from cnnstudio.core.events import Changed, EndReason, Event, RunEnded, Warned
+from cnnstudio.core.events import Changed, EndReason, Event, Phase, RunEnded, SetAside, Warned
 from cnnstudio.core.pictures import Picture
+from cnnstudio.data.reading import FewerImagesError
 from cnnstudio.engine.allocator import kept_memory
 from cnnstudio.engine.checkpoint import RunFolder
 from cnnstudio.engine.device import arithmetic
@@ -18,7 +20,7 @@ from cnnstudio.engine.dist import World
 from cnnstudio.engine.endings import never_began, reason_of
 from cnnstudio.engine.loop import Loop
 from cnnstudio.engine.opening import opening
-from cnnstudio.engine.prepare import Prepared
+from cnnstudio.engine.prepare import Prepared, prepare
 from cnnstudio.engine.resume import LAST, Checkpoint
 from cnnstudio.engine.standing import open_folder, prepare_all, standing
 
@@ -56,14 +58,15 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
             return never_began(sink, began, "stopped", "")
         except Exception as error:  # noqa: BLE001 - such as too little memory on the device
             return never_began(sink, began, "failed", reason_of(error))
-        folder = open_folder(world, out, prepared, reopens=reopens)
-        run = _Run(prepared, sink, control, folder, checkpoint, world, coming, began)
-        notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
-        try:
-            with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
-                return run.carry_out(tuple(filter(None, notes)))
-        finally:
-            run.close()
+        with contextlib.closing(prepared.store):
+            folder = open_folder(world, out, prepared, reopens=reopens)
+            run = _Run(prepared, sink, control, folder, checkpoint, world, coming, began)
+            notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
+            try:
+                with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
+                    return run.carry_out(tuple(filter(None, notes)))
+            finally:
+                run.close()
 
 
 class _Run:
@@ -81,29 +84,30 @@ class _Run:
         began: float,
     ) -> None:
         self._prepared, self._sink, self._folder, self._world = prepared, sink, folder, world
+        self._control = control
         self._loop = Loop(
             prepared, control, folder, self._emit, checkpoint=checkpoint, world=world, coming=coming, began=began
         )
 
     def carry_out(self, notes: tuple[str, ...] = ()) -> RunEnded:
         """Train, and turn whatever ends the run into one closing event."""
-        loop, folder = self._loop, self._folder
+        folder = self._folder
         reason: EndReason = "finished"
         message = ""
         try:
-            told = opening(self._prepared, folder.path, steps_per_epoch=loop.steps, processes=self._world.size)
-            self._emit(told.model_copy(update={"config": loop.config}))
+            self._open()
             for note in notes:
                 self._emit(Warned(text=note))
             try:
-                loop.run()
+                self._run()
             except StopRun:
-                loop.wait()
+                self._loop.wait()
                 reason = "stopped"
                 if not folder.has_best:
                     folder.save_best(self._prepared.network)  # within the first epoch: what there is, is kept
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
             reason, message = "failed", self._reason(error)
+        loop = self._loop
         ended = RunEnded(
             reason=reason,
             best_val_accuracy=loop.best.val_accuracy if loop.best else None,
@@ -116,6 +120,51 @@ class _Run:
             folder.record(ended)
         self._sink(ended)
         return ended
+
+    def _open(self) -> None:
+        loop = self._loop
+        told = opening(self._prepared, self._folder.path, steps_per_epoch=loop.steps, processes=self._world.size)
+        self._emit(told.model_copy(update={"config": loop.config}))
+
+    def _run(self) -> None:
+        """Train, and begin anew where images that were still to be decoded cannot be read."""
+        try:
+            self._loop.run()
+        except FewerImagesError:
+            self._begin_anew()
+            self._loop.run()
+
+    def _begin_anew(self) -> None:
+        """Divide the images as if they had been read before the run began, and begin with them.
+
+        Raises:
+            StopRun: Asked to stop meanwhile.
+        """
+        before = self._prepared
+
+        def progress(done: int) -> None:
+            self._control.check()
+            total = len(before.store.catalog.images)
+            self._emit(Phase(text=f"Reading {total:,} images", done=done / total))
+
+        store = before.store.whole(progress)
+        fresh = store.catalog.set_aside[len(before.store.catalog.set_aside) :]
+        self._emit(Warned(text=_anew(fresh), path=fresh[0].path))
+        self._loop.forget()
+        prepared = prepare(before.config, self._emit, self._control, store=store)
+        self._prepared = replace(prepared, tuned=before.tuned, notes=before.notes)
+        loop = self._loop
+        self._loop = Loop(
+            self._prepared,
+            self._control,
+            self._folder,
+            self._emit,
+            checkpoint=None,
+            world=self._world,
+            coming=loop.changes,
+            began=loop.began,
+        )
+        self._open()
 
     def close(self) -> None:
         """Let the last checkpoint reach the disk, and let others write to the folder."""
@@ -138,6 +187,13 @@ class _Run:
         if not isinstance(event, Picture):
             self._folder.record(event)
         self._sink(event)
+
+
+def _anew(images: Sequence[SetAside]) -> str:
+    """Return why a run begins anew."""
+    if len(images) == 1:
+        return f"an image is set aside, and the run has begun anew without it: {images[0].reason}"
+    return f"{len(images):,} images are set aside, and the run has begun anew without them: {images[0].reason}"
 
 
 def _nobody(_event: Event) -> None:

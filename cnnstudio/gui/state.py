@@ -94,6 +94,14 @@ class RunView:
         return config_after(self.started.config, self.changes) if self.started else None
 
     @property
+    def learning(self) -> int | None:
+        """How many stages learn, counted from the head, those that do from the next epoch on included; None for all."""
+        config = self.config
+        if config is None or not config.transfer.freezes or (self.step and self.step.phase == "all layers"):
+            return None
+        return config.transfer.train_last
+
+    @property
     def planned(self) -> int:
         """How many epochs it is to have, from its start; 0 before its data is read."""
         told = [each.new for each in self.changes if each.key == EPOCHS]
@@ -168,6 +176,7 @@ class SessionState:
         findings: What is wrong, risky or worth knowing about such a run, the worst first.
         weights: The pretrained weights that a run with these switches would start from.
         run: The run that is under way, or the last one.
+        run_summary: The layers of its network, as it learns now; None before they are known.
         history: Which epochs of that run are kept, and which one is shown.
         watch: Which layer and image are watched.
         recent: Earlier runs, the newest first.
@@ -189,12 +198,18 @@ class SessionState:
     findings: tuple[Finding, ...] = ()
     weights: WeightsView = field(default_factory=lambda: WeightsView("none"))  # as for a fresh configuration
     run: RunView = field(default_factory=RunView)
+    run_summary: "Summary | None" = None
     history: HistoryView = field(default_factory=HistoryView)
     watch: Watch = field(default_factory=Watch)
     recent: tuple[PastRun, ...] = ()
     model_folder: Path | None = None
     model_epoch: AskedEpoch | None = None
     notice: Notice | None = None
+
+    @property
+    def seen_summary(self) -> "Summary | None":
+        """The layers of the network that the run has; until they are known, those as the switches stand."""
+        return self.run_summary or self.summary
 
     @property
     def can_look(self) -> bool:

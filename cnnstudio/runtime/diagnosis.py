@@ -80,6 +80,8 @@ class Record:
         for event in events:
             match event:
                 case RunStarted():
+                    if not event.resumed_step:  # it may have begun before, with images that cannot be read
+                        self.steps, self.epochs, self.pulses, self.changes = [], [], [], ()
                     self.started = event
                 case StepEnded():
                     self.steps.append(event)

@@ -232,9 +232,10 @@ def leak(case: Case) -> Iterator[Diagnosis]:
     Of 50 images or more; that alone is no proof, as the classes may be easy to tell apart. Leaks are the most common
     reason why results do not hold (Kapoor and Narayanan, Leakage and the reproducibility crisis, 2023).
     """
-    twins, images, epochs = case.started.val_twins, case.started.val_images, case.record.epochs
+    images, epochs = case.started.val_images, case.record.epochs
     if not epochs:
         return
+    twins = max(case.started.val_twins, epochs[-1].val_twins)
     if twins:
         many = f"{twins} of the {images} validation images are" if twins > 1 else "A validation image is"
         sentence = f"Leak: {many} among the training images too, so the validation accuracy is too good."

@@ -13,8 +13,10 @@ import pytest
 
 from cnnstudio.core.errors import InputError, StopRun
 from cnnstudio.data import cache
-from cnnstudio.data.cache import ImageStore, read_catalog, room
+from cnnstudio.data.cache import read_catalog
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.images import Pixels, read_image
+from cnnstudio.data.room import room
 from cnnstudio.data.scan import scan
 
 SIDE = 24

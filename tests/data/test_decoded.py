@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from cnnstudio.data import cache
-from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.cache import read_catalog
 from cnnstudio.data.decoded import Decoded
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.images import Pixels, read_image
 from cnnstudio.data.scan import scan
 

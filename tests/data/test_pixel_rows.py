@@ -11,8 +11,9 @@ from PIL import Image
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.data import cache, pixel_rows
-from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.cache import read_catalog
 from cnnstudio.data.decoded import Decoded
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.images import Pixels, read_image
 from cnnstudio.data.row_store import key_of
 from cnnstudio.data.scan import scan

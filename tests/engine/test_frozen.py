@@ -230,12 +230,26 @@ def test_new_images_cost_what_they_are(
 def test_views_are_shifted_and_mirrored_and_remembered(configure: Configure, tmp_path: Path, seen: list[int]) -> None:
     config = configure(*FROZEN, "data.augment=true")
     first = run(config, tmp_path / "first")
-    assert sum(seen) == 48 + 38 + COMPARED_ONCE + 1  # two views of each of 38 training images
+    assert sum(seen) == 48 + 2 * 38 + COMPARED_ONCE + 1  # as many views of each of 38 training images as epochs: 3
     seen.clear()
     assert losses(run(config, tmp_path / "second")) == losses(first)
     assert seen == []
     plain = run(configure(*FROZEN), tmp_path / "plain")
     assert losses(plain) != losses(first)
+
+
+@pytest.mark.parametrize(("passes", "views"), [(1_000, 4), (90, 2), (10, 1)])
+def test_many_images_are_computed_in_few_views(
+    configure: Configure,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seen: list[int],
+    passes: int,
+    views: int,
+) -> None:
+    monkeypatch.setattr("cnnstudio.engine.frozen._PASSES", {"cpu": passes})
+    run(configure(*FROZEN, "data.augment=true", "train.epochs=5"), tmp_path / "run")
+    assert sum(seen) == 48 + (views - 1) * 38 + COMPARED_ONCE + 1
 
 
 def test_a_resumed_run_ends_with_the_same_bits(configure: Configure, tmp_path: Path) -> None:

@@ -48,6 +48,13 @@ def test_a_view_tells_the_whole_story() -> None:
     assert (over.ended, over.work, over.epochs) == (ended(), None, view.epochs)
 
 
+def test_what_a_run_told_before_it_began_anew_does_not_count() -> None:
+    note = Warned(text="an image is set aside, and the run has begun anew without it: truncated")
+    view = RunView().after([started(images=80), step(0.5), epoch(1), note, started(images=72), step(0.1)])
+    assert view == RunView(started=started(images=72), step=step(0.1), notes=(note,))
+    assert view.after([started().model_copy(update={"resumed_step": 1})]).step == step(0.1)
+
+
 def test_events_one_by_one_or_all_at_once_are_the_same() -> None:
     story: list[Event] = [started(), step(0.5), epoch(1), step(1.5), epoch(2, best=False), ended("stopped")]
     one_by_one = RunView()

@@ -224,6 +224,24 @@ def findings(series: Series) -> tuple[Diagnosis, ...]:
     return diagnose(record)
 
 
+def test_what_a_run_told_before_it_began_anew_is_not_judged() -> None:
+    series = next(each for each in SERIES if each.fault == "overfitting")
+    told = list(story(series))
+    record = Record()
+    record.add([*told, *told])
+    assert (len(record.epochs), diagnose(record)) == (
+        len([e for e in told if isinstance(e, EpochEnded)]),
+        findings(series),
+    )
+
+
+def test_twins_that_are_told_with_an_epoch_are_a_leak() -> None:
+    series = next(each for each in SERIES if not each.fault)
+    record = Record()
+    record.add(e.model_copy(update={"val_twins": 7}) if isinstance(e, EpochEnded) else e for e in story(series))
+    assert [each.kind for each in diagnose(record)] == ["leak"]
+
+
 def of(kind: Kind) -> Diagnosis:
     """Return the finding of the first series with this fault."""
     return findings(next(each for each in SERIES if each.fault == kind))[0]

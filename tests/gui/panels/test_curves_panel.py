@@ -66,6 +66,12 @@ def test_auxiliary_losses_have_curves_of_their_own(panel: CurvesPanel, session: 
     assert "aux_aux1" not in panel.loss.legend.entries
 
 
+def test_curves_begin_anew_with_their_run(panel: CurvesPanel, session: Session) -> None:
+    feed(session, step(0.5, loss=3.0), step(1.0, loss=2.0))
+    feed(session, step(1.5, loss=1.5), started(epochs=4), step(0.5, loss=2.5))
+    assert panel.loss.drawn("train_loss")[1].tolist() == [2.5]
+
+
 def test_each_view_shows_its_figure(panel: CurvesPanel, session: Session) -> None:
     feed(session, aux_step(0.5), aux_step(1.0))
     assert panel.traces["lr"].drawn("lr")[0].tolist() == []  # nobody looks
