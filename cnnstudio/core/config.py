@@ -104,6 +104,11 @@ class TransferConfig(_Section):
     lr_multipliers: dict[str, Annotated[float, Field(ge=0, le=10)]] = {}
 
     @property
+    def freezes(self) -> bool:
+        """Whether only the last stages learn, at least at first."""
+        return self.mode in {"freeze", "freeze_then_finetune"}
+
+    @property
     def lr_decay_resolved(self) -> float:
         """`lr_decay` as a number; Howard & Ruder's 1 / 2.6 is for networks of fewer stages than ours."""
         if self.lr_decay != "auto":

@@ -50,7 +50,7 @@ def check_progressive(config: Config, *, full: int, minimum: int) -> None:
     """
     if not config.train.progressive:
         return
-    if config.transfer.mode in {"freeze", "freeze_then_finetune"}:
+    if config.transfer.freezes:
         raise InputError(
             "small images first is for networks that learn as a whole: what is frozen is computed once, at full size",
             where="train.progressive",

@@ -137,6 +137,25 @@ def describe(config: Config, counts: Sequence[ClassCount]) -> Described:
     return Described(found.summary, found.findings, device, reason, arithmetic)
 
 
+def layers_of(config: Config, classes: int) -> "Summary":
+    """Summarise the network of a run.
+
+    Args:
+        config: As the run goes on.
+        classes: Number of its classes.
+
+    Raises:
+        InputError: There is no such network here.
+    """
+    from cnnstudio.models import registry
+    from cnnstudio.models.create import outline
+    from cnnstudio.models.summary import summarise
+
+    side = config.data.image_size
+    side = registry.card(config.model.arch).image_size if side == "auto" else side
+    return summarise(outline(config, classes), image_size=side)
+
+
 def foresee(config: Config, job: Job[None]) -> None:
     """Find out the smallest images for the other borders of a network, so that each is there when it is chosen.
 

@@ -19,6 +19,7 @@ from cnnstudio.gui.moment_work import MomentWork
 from cnnstudio.gui.network_work import NetworkWork
 from cnnstudio.gui.question_work import QuestionWork
 from cnnstudio.gui.rate_work import RateWork
+from cnnstudio.gui.run_network import RunNetwork
 from cnnstudio.gui.run_work import RunWork
 from cnnstudio.gui.state import Notice, NoticeLevel, RunView, SessionState, Work
 from cnnstudio.gui.tasks import Tasks
@@ -66,6 +67,7 @@ class Session(QObject):
         self.weights = WeightsWork(self._tasks, self)
         self.rates = RateWork(self._tasks, self)
         self.run = RunWork(self._tasks, self.turns, self)
+        self._run_network = RunNetwork(self._tasks, self)
         self.history = HistoryWork(self._tasks, self)
         self.moments = MomentWork(self._tasks, self)
         self.questions = QuestionWork(self._tasks, self)
@@ -197,15 +199,18 @@ class Session(QObject):
         self.run.changed.connect(self._take_run)
         self.run.configured.connect(self.use_config)
         self.run.ended.connect(self._run_is_over)
+        self._run_network.changed.connect(lambda summary: self._set(run_summary=summary))
         self.history.changed.connect(lambda view: self._set(history=view))
         said = (self.folders.said, self._network.said, self.weights.said, self.run.said)
-        for each in (*said, self.history.said, self.moments.said, self.questions.said):
+        for each in (*said, self._run_network.said, self.history.said, self.moments.said, self.questions.said):
             each.connect(self.say)
 
     def _set(self, **fields: object) -> None:
         self.state = state = replace(self.state, **fields)  # type: ignore[arg-type]
-        self.history.follow(state)
-        if self.state is state:  # else the time machine has changed it, and that was told
+        for follower in (self._run_network, self.history):
+            if self.state is state:  # else another follower has changed it, and that was told
+                follower.follow(state)
+        if self.state is state:
             past = state.history.epoch is not None
             self.run.watch(looking_away(state.watch) if past else state.watch)
             self.changed.emit(state)

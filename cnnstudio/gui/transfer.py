@@ -9,8 +9,6 @@ from cnnstudio.models import registry
 if TYPE_CHECKING:  # the summary's module imports torch, which the window does without until it has painted
     from cnnstudio.models.summary import StageRow, Summary
 
-_FREEZING = frozenset({"freeze", "freeze_then_finetune"})
-
 
 def stage_items(summary: "Summary", config: Config) -> list[StageItem]:
     """Return the stages as the column shows them, with the learning rates that the configuration gives them."""
@@ -54,10 +52,10 @@ def with_boundary(config: Config, learning: int, stages: int) -> Config:
         stages: How many there are.
     """
     if learning >= stages:
-        mode = "finetune" if config.transfer.mode in _FREEZING else config.transfer.mode
+        mode = "finetune" if config.transfer.freezes else config.transfer.mode
         return config.replace("transfer.mode", mode)
     changed = config.replace("transfer.train_last", learning)
-    if config.transfer.mode not in _FREEZING:
+    if not config.transfer.freezes:
         changed = changed.replace("transfer.mode", "freeze")
         changed = changed.replace("model.pretrained", config.model.pretrained or True)
     return changed

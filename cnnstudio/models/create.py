@@ -132,5 +132,4 @@ def _without_last_layers(report: LoadReport, network: Network) -> LoadReport:
 
 
 def _freeze(network: Network, config: Config) -> None:
-    frozen = config.transfer.mode in {"freeze", "freeze_then_finetune"}
-    network.freeze(config.transfer.train_last if frozen else None)
+    network.freeze(config.transfer.train_last if config.transfer.freezes else None)

@@ -3,10 +3,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
+from cnnstudio.gui.pages.train_page import TrainPage
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.runtime.runs import runs_folder
@@ -27,6 +28,19 @@ def theme(qapp: QApplication) -> Iterator[Theme]:
     theme.set_mode("system")
     theme.deleteLater()
     qapp.setStyleSheet("")
+
+
+@pytest.fixture
+def train_pages(qtbot: QtBot, theme: Theme, session: Session) -> QStackedWidget:
+    """Return the Train page in front of an empty one, as large as a window of 1280 x 800 leaves it."""
+    pages = QStackedWidget()
+    pages.addWidget(TrainPage(session, theme))
+    pages.addWidget(QWidget())
+    qtbot.addWidget(pages)
+    pages.resize(1192, 728)
+    pages.show()
+    qtbot.waitExposed(pages)
+    return pages
 
 
 @pytest.fixture

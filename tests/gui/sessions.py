@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -12,14 +13,17 @@ from pytestqt.qtbot import QtBot
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
 from cnnstudio.core.errors import StopRun
-from cnnstudio.core.events import Event
+from cnnstudio.core.events import Event, RunStarted
 from cnnstudio.core.pictures import Picture
 from cnnstudio.gui.panels.batchnorm_panel import BatchNormPanel
 from cnnstudio.gui.panels.dropout_panel import DropoutPanel
+from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.panels.step_panel import StepPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunStatus, RunView, Work
+from tests.gui.events import summary
 
+C = TypeVar("C", bound=LiveCard)
 WAIT = 60_000
 
 
@@ -83,6 +87,13 @@ def begin(session: Session) -> None:
     session.run._begin(RunView(status="running", work=Work("Starting")))
 
 
+def begin_run(session: Session, opening: RunStarted) -> None:
+    """Let a run of the network in `tests.gui.events.summary` have told its opening event."""
+    session._set(summary=summary())
+    begin(session)
+    feed(session, opening)
+
+
 def feed(session: Session, *events: Event) -> None:
     """Hand events over as the host of a run does, and wait until the training doctor, if there is one, has judged."""
     session.run.host.streamed.emit(list(events))
@@ -92,6 +103,16 @@ def feed(session: Session, *events: Event) -> None:
     while session._tasks.busy("doctor"):
         assert time.monotonic() < late
         QApplication.processEvents()
+
+
+def look_into(qtbot: QtBot, card: C, width: int, height: int) -> C:
+    """Show a live view as if somebody had chosen it, and return it."""
+    qtbot.addWidget(card)
+    card.resize(width, height)
+    card.show()
+    card.watch(seen=True)
+    qtbot.waitExposed(card)
+    return card
 
 
 def take(card: BatchNormPanel | DropoutPanel | StepPanel, picture: Picture) -> None:

@@ -31,8 +31,8 @@ from cnnstudio.gui.widgets.banner import Banner
 from cnnstudio.gui.widgets.device_chip import DeviceChip
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from tests.e2e.gestures import child, press
-from tests.gui.events import ended, epoch, started, step, summary
-from tests.gui.sessions import WAIT, begin, feed, finish, load_torch, look_at, play, status
+from tests.gui.events import ended, epoch, started, step
+from tests.gui.sessions import WAIT, begin, begin_run, feed, finish, load_torch, look_at, play, status
 
 
 @pytest.fixture
@@ -318,9 +318,7 @@ def test_escape_means_to_go_on(qtbot: QtBot, ready: MainWindow) -> None:
 
 @pytest.mark.parametrize("page", ["data", "model", "train", "test"])
 def test_every_widget_that_can_be_used_has_names(window: MainWindow, session: Session, page: str) -> None:
-    session._set(summary=summary())
-    begin(session)
-    feed(session, started())
+    begin_run(session, started())
     window.show_page(page)
     QApplication.processEvents()
     for kind in (QAbstractButton, QAbstractSpinBox, QComboBox):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cnnstudio import cli
+from cnnstudio.cli import training
+from cnnstudio.cli.parser import make_parser
 from cnnstudio.core.config import load_config
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
@@ -55,8 +56,8 @@ def test_what_it_starts_is_a_command_of_ours(path: Path) -> None:
     assert (launch.training_script, launch.module, launch.max_restarts) == ("cnnstudio", True, 3)
     assert launch.rdzv_endpoint.endswith(":29500")
     assert launch.rdzv_id.startswith("$S")  # the job's, the same when it is put into the queue again
-    options = cli._parser().parse_args(launch.training_script_args)
-    assert options.run is cli._train
+    options = make_parser().parse_args(launch.training_script_args)
+    assert options.run is training.train
     assert load_config(None, options.overrides).model.arch == "resnet50"
 
 

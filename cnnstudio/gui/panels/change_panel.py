@@ -6,7 +6,6 @@ from PySide6.QtCore import QSignalBlocker, QTimer, Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QSpinBox, QWidget
 
 from cnnstudio.core.changes import DROPOUT, EPOCHS, LR, STAGES
-from cnnstudio.core.config import Config
 from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView, SessionState
@@ -150,15 +149,10 @@ def _coming(run: RunView) -> list[str]:
 
 def next_stage(run: RunView) -> str:
     """Return the name of the stage that could learn next; empty where all learn, or will without a request."""
-    config = run.config
-    if config is None or run.started is None or not _freezes(config) or (run.step and run.step.phase == "all layers"):
+    if run.started is None or run.learning is None:
         return ""
-    frozen = run.started.stages[: -config.transfer.train_last]
+    frozen = run.started.stages[: -run.learning]
     return frozen[-1] if frozen else ""
-
-
-def _freezes(config: Config) -> bool:
-    return config.transfer.mode in {"freeze", "freeze_then_finetune"}
 
 
 def _takes(run: RunView) -> bool:

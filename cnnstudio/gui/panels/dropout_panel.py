@@ -7,18 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QSize, Qt, Slot
-from PySide6.QtGui import QImageWriter, QPixmap
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnstudio.core.changes import DROPOUT
 from cnnstudio.core.control import ANY_DROPOUT
 from cnnstudio.core.pictures import DropoutMasks, Picture
-from cnnstudio.gui.panels.dropout_words import BEFORE, ELSEWHERE, WAITING, option, sentence
+from cnnstudio.gui.panels.dropout_words import AFTER, BEFORE, ELSEWHERE, WAITING, WAS_OFF, option, sentence
 from cnnstudio.gui.panels.live_card import LiveCard, quiet_button, save_button, write_file
 from cnnstudio.gui.pictures import to_image
+from cnnstudio.gui.saved_file import png
 from cnnstudio.gui.session import Session
-from cnnstudio.gui.state import Notice, SessionState
+from cnnstudio.gui.state import Notice, RunView, SessionState
 from cnnstudio.gui.theme import Theme, Tokens
 from cnnstudio.gui.widgets.field import ComboField, NumberField
 from cnnstudio.gui.widgets.pill_row import PillRow
@@ -99,7 +100,9 @@ class DropoutPanel(LiveCard):
         """Write the picture as PNG, or the figures as CSV, a row a channel."""
         masks = self._masks
         assert masks is not None
-        content = _table(masks) if path.suffix.lower() == ".csv" else self._png()
+        table = path.suffix.lower() == ".csv"
+        words = f"{self.subtitle()}. {self._words.text()}"
+        content = _table(masks) if table else png(self._pair.picture(words))
         write_file(self._session, path, content, "The step is")
 
     def _lay_out(self) -> None:
@@ -155,14 +158,8 @@ class DropoutPanel(LiveCard):
         self._hint.setVisible(not drawn)
         self._save.setEnabled(drawn)
         self._hold.setEnabled(drawn and ours)
-        if drawn:
-            return
-        if masks is not None:
-            self._hint.setText(sentence(masks))
-        elif state.run.status == "following":
-            self._hint.setText(ELSEWHERE)
-        else:
-            self._hint.setText(WAITING if ours and state.run.started is not None else BEFORE)
+        if not drawn:
+            self._hint.setText(_instead(masks, state.run))
 
     def _show_p(self, state: SessionState) -> None:
         """Show what the run drops with; only where that is news, as the user may be typing."""
@@ -242,14 +239,16 @@ class DropoutPanel(LiveCard):
         if path:
             self.save(Path(path) if Path(path).suffix else Path(f"{path}.{'csv' if 'csv' in kind else 'png'}"))
 
-    def _png(self) -> bytes:
-        data = QByteArray()
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        picture = self._pair.picture(f"{self.subtitle()}. {self._words.text()}")
-        written = QImageWriter(buffer, QByteArray(b"png")).write(picture)
-        assert written, "Qt writes PNG files without a plugin"
-        return bytes(data.data())
+
+def _instead(masks: DropoutMasks | None, run: RunView) -> str:
+    """Return what is said where no masks are drawn."""
+    if masks is not None:
+        return sentence(masks) if masks.layers or run.ours else WAS_OFF
+    if run.status == "following":
+        return ELSEWHERE
+    if run.started is None:
+        return BEFORE
+    return WAITING if run.ours else AFTER
 
 
 def _table(masks: DropoutMasks) -> bytes:

@@ -8,9 +8,16 @@ from cnnstudio.gui.words import counted
 BEFORE: Final = "Which channels Dropout2d removes, step by step, appears here once training starts"
 ELSEWHERE: Final = "What dropout removes can be seen where the run trains"
 WAITING: Final = "What is removed in a step appears with the next one"
+AFTER: Final = (
+    "This run has ended. What dropout removes can only be seen while a run goes on: it appears here with the next one"
+)
 OFF: Final = (
     "This network has no dropout layer: p is 0. Set p above 0 here, which holds from the next batch on, or Dropout2d "
     "(model.dropout2d) on the Model page for the next run; 0.1 to 0.3 is usual."
+)
+WAS_OFF: Final = (
+    "This run had no dropout layer: p was 0. Set Dropout2d (model.dropout2d) above 0 on the Model page for the next "
+    "run; 0.1 to 0.3 is usual."
 )
 
 

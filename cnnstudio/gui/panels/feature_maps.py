@@ -202,7 +202,7 @@ class FeatureMapsPanel(LiveCard):
     @Slot(object)
     def _show(self, state: SessionState) -> None:
         run = state.run
-        if not self._shown.anew(run.started, run.status, state.can_look, state.summary, state.survey):
+        if not self._shown.anew(run.started, run.status, state.can_look, state.seen_summary, state.survey):
             return
         started = run.started
         elsewhere = run.status == "following" and not state.can_look
@@ -212,7 +212,7 @@ class FeatureMapsPanel(LiveCard):
         self._layers.setEnabled(state.can_look)
         self._view.set_modes_enabled(state.can_look)
         self._view.setVisible(bool(layers))
-        if layers and self._layers.offer(layers, state.summary):
+        if layers and self._layers.offer(layers, state.seen_summary):
             self._choose(self._layers.layer)
         if state.survey is not self._survey:  # another folder has other classes
             self._survey = state.survey

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter, QRegion
+from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QRegion
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.gui.saved_file import write_saved
+from cnnstudio.gui.saved_file import png, write_saved
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.filter_view import FilterView
 
@@ -86,12 +86,7 @@ def _png(view: FilterView, title: str, tokens: Tokens) -> bytes:
     painter.drawImage(_MARGIN, _MARGIN + line, drawn)
     key.render(painter, QPoint(_MARGIN, height - _MARGIN - key.height()), QRegion(), QWidget.RenderFlag.DrawChildren)
     painter.end()
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    written = QImageWriter(buffer, QByteArray(b"png")).write(image)
-    assert written, "Qt writes PNG files without a plugin"
-    return bytes(data.data())
+    return png(image)
 
 
 def _drawn(widget: QWidget) -> QImage:

@@ -66,7 +66,7 @@ class FiltersPanel(LiveCard):
     def choose_layer(self, layer: str) -> None:
         """Show a convolution, or the one that stands for a block or another layer, while they can be seen."""
         state = self._session.state
-        name, why = convolution_for(layer, self._names(), state.summary)
+        name, why = convolution_for(layer, self._names(), state.seen_summary)
         if state.can_look and name:
             self._show_layer(name, why)
 
@@ -132,7 +132,7 @@ class FiltersPanel(LiveCard):
             self._view.clear(_ELSEWHERE)
         if layers and layers != self._offered:
             self._offered = layers
-            names = convolutions(layers, state.summary)
+            names = convolutions(layers, state.seen_summary)
             self._layers.set_options({name: name for name in names})
             self._offer_stages()
             if names:
@@ -141,7 +141,7 @@ class FiltersPanel(LiveCard):
             self._offer_stages()
 
     def _offer_stages(self) -> None:
-        of = stages(self._names(), self._session.state.summary)
+        of = stages(self._names(), self._session.state.seen_summary)
         first: dict[str, str] = {}
         for name, stage in of.items():
             first.setdefault(stage, name)

@@ -87,7 +87,7 @@ class GradientsPanel(LiveCard):
         self._hint.setVisible(pulse is None)
         for part in (self._words, self._table):
             part.setVisible(pulse is not None)
-        self._table.show_rows([] if pulse is None else rows_of(pulse, _stages(self._session.state.summary)))
+        self._table.show_rows([] if pulse is None else rows_of(pulse, _stages(self._session.state.seen_summary)))
         self.set_subtitle("" if pulse is None else f"step {pulse.step:,} · {_learning(pulse)}")
         if pulse is not None:
             self._words.setText(_sentence(pulse))

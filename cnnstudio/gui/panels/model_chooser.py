@@ -50,10 +50,11 @@ class ModelChooser(Card):
         self._facts.setText(facts(state))
         self._facts.setToolTip("The share of validation images that it classifies right.")
         asked, (_, best, _) = state.model_epoch, _known(state)
-        self.set_subtitle("" if asked is None or asked.epoch == best else f"{epoch_words(asked.epoch)}, not the best")
+        other = None if asked is None or asked.epoch == best else asked.epoch
+        self.set_subtitle("" if other is None else f"{epoch_words(other)}, not the best")
         self._best.setText(f"Back to the best weights, epoch {best}")
         self._best.setAccessibleName(self._best.text())
-        self._best.setVisible(asked is not None and best is not None)
+        self._best.setVisible(other is not None and best is not None)
         classes = _classes(state)
         self._classes.setText(_listed(classes))
         self._classes.setToolTip(", ".join(classes))

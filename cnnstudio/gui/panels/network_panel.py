@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from cnnstudio.core.config import Config
 from cnnstudio.gui.layer_words import layer_figures, layer_state
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.theme import Theme
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 LOADING = "PyTorch is loading."
 NONE = "No network to show."
+THIS = "This run, as it learns now"
+OTHER = "This run; the next one has another network"
+NEXT = "The next run"
 
 
 class NetworkPanel(Card):
@@ -50,17 +54,22 @@ class NetworkPanel(Card):
         self._titles = {card.name: card.title for card in cards()}
         self._editable = editable
         self._summary: Summary | None = None
+        self._seen = Seen()
         self._shown: tuple[object, ...] = ()
         self._layer = ""
         self._total = ElidedLabel("", "muted")
         self._total.setObjectName("network.total")
         self.add_to_header(self._total)
+        self._whose = QLabel()
+        self._whose.setObjectName("network.whose")
+        self._whose.setProperty("role", "caption")
         self._stages = StageColumn()
         self._stages.set_tokens(theme.tokens)
         self._inspector = _Inspector()
         self._empty = QLabel()
         self._empty.setObjectName("network.empty")
         self._empty.setProperty("role", "muted")
+        self.body.addWidget(self._whose)
         self.body.addWidget(self._empty)
         self.body.addWidget(self._stages, 1)
         self.body.addWidget(self._inspector)
@@ -109,11 +118,17 @@ class NetworkPanel(Card):
 
     @Slot(object)
     def _show(self, state: SessionState) -> None:
-        summary, config = state.summary, state.config
-        shown = (summary, state.model_problem, config.model.arch, config.transfer)
+        run = None if self._editable else state.run
+        of_run = (run.active, run.started, run.changes, state.run_summary) if run else ()
+        if not self._seen.anew(state.summary, state.model_problem, state.config, *of_run):
+            return
+        summary, config, whose = (state.summary, state.config, "") if self._editable else _network(state)
+        shown = (summary, state.model_problem, config.model.arch, config.transfer, whose)
         if shown == self._shown:
             return
         self._shown = shown
+        self._whose.setText(whose)
+        self._whose.setVisible(bool(whose))
         title = self._titles.get(config.model.arch, config.model.arch)
         if summary is None:
             self._total.setText(title)
@@ -137,6 +152,25 @@ class NetworkPanel(Card):
             self._stages.setMaximumHeight(self._stages.sizeHint().height())
             self._stages.updateGeometry()
             self.select_layer(self._layer if self._row(self._layer) else summary.rows[0].name)
+
+
+def _network(state: SessionState) -> tuple["Summary | None", Config, str]:
+    """Return the layers to show, the configuration that they are of, and whose they are where a run is shown.
+
+    These are the layers of the run while it goes on. Once it has ended they are the next run's, unless that has others:
+    curves and pictures beside them are of the run still.
+    """
+    run, summary = state.run, state.run_summary
+    if run.config is not None and summary is not None:
+        if run.active:
+            return summary, run.config, THIS
+        if _layers(summary) != _layers(state.summary):
+            return summary, run.config, OTHER
+    return state.summary, state.config, NEXT if run.started is not None else ""
+
+
+def _layers(summary: "Summary | None") -> list[tuple[str, str]]:
+    return [(row.name, row.type) for row in summary.rows] if summary else []
 
 
 class _Inspector(QWidget):

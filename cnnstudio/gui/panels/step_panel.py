@@ -8,8 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt, Slot
-from PySide6.QtGui import QImageWriter
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from cnnstudio.core.control import ANY_TENSOR
 from cnnstudio.core.pictures import STAGES, Picture, StepStage
 from cnnstudio.gui.panels.live_card import LiveCard, save_button, write_file
 from cnnstudio.gui.panels.step_words import sentences
+from cnnstudio.gui.saved_file import png
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView, SessionState
 from cnnstudio.gui.theme import Theme, Tokens
@@ -110,8 +110,8 @@ class StepPanel(LiveCard):
     def save(self, path: Path) -> None:
         """Write the figures of the stage as CSV, a row a tensor, or the picture of the tensor as PNG."""
         assert self._stage is not None
-        png = path.suffix.lower() == ".png"
-        content = _png(self._picture) if png else _csv(self._stage).encode()
+        drawn = path.suffix.lower() == ".png"
+        content = png(self._picture.grab().toImage()) if drawn else _csv(self._stage).encode()
         write_file(self._session, path, content, "The stage is")
 
     def _lay_out(self) -> None:
@@ -205,15 +205,6 @@ class StepPanel(LiveCard):
         if path:
             ending = "png" if kind == _KINDS["png"] else "csv"
             self.save(Path(path) if Path(path).suffix else Path(f"{path}.{ending}"))
-
-
-def _png(picture: QWidget) -> bytes:
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    written = QImageWriter(buffer, QByteArray(b"png")).write(picture.grab().toImage())
-    assert written, "Qt writes PNG files without a plugin"
-    return bytes(data.data())
 
 
 def _csv(stage: StepStage) -> str:

@@ -27,7 +27,6 @@ from cnnstudio.models import registry
 from cnnstudio.models.registry import ArchCard, cards
 
 _MOST_DROPOUT: Final = 0.9
-_FREEZING: Final = frozenset({"freeze", "freeze_then_finetune"})
 _ROW: Final = 26
 _NUMBER: Final = 132  # pixels; beside it there is room for the longest title
 _SIZES: Final = ("model.depth", "model.width", "model.kernel")
@@ -130,7 +129,7 @@ class SwitchesPanel(Card):
 
     def _show_notes(self, config: Config, card: ArchCard, stages: int) -> None:
         self._train_last.setSuffix(f" of {stages} stages" if stages else "")
-        self._fields["transfer.train_last"].setVisible(config.transfer.mode in _FREEZING)
+        self._fields["transfer.train_last"].setVisible(config.transfer.freezes)
         self._fields["transfer.lr_decay"].setVisible(config.transfer.mode in {"finetune", "freeze_then_finetune"})
         refused, words = refusals(config, card), explanations(config)
         for key in _SIZES:

@@ -5,13 +5,12 @@ import io
 from pathlib import Path
 from typing import Final
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice
-from PySide6.QtGui import QColor, QImage, QImageWriter
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.pictures import BatchNormScope
-from cnnstudio.gui.saved_file import write_saved
+from cnnstudio.gui.saved_file import png, write_saved
 
 FORMATS: Final = {"png": "PNG image (*.png)", "csv": "CSV table (*.csv)"}
 _SCALE: Final = 2  # pixels of a PNG to one of the screen
@@ -62,9 +61,4 @@ def _png(board: QWidget, ground: str) -> bytes:
     image.setDevicePixelRatio(_SCALE)
     image.fill(QColor(ground))
     board.render(image, renderFlags=QWidget.RenderFlag.DrawChildren)
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    written = QImageWriter(buffer, QByteArray(b"png")).write(image)
-    assert written, "Qt writes PNG files without a plugin"
-    return bytes(data.data())
+    return png(image)

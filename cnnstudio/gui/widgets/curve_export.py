@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QRect, QSize
-from PySide6.QtGui import QImage, QImageWriter, QPainter, QRegion
+from PySide6.QtGui import QImage, QPainter, QRegion
 from PySide6.QtSvg import QSvgGenerator
 from PySide6.QtWidgets import QWidget
 
 from cnnstudio.core.errors import InputError
-from cnnstudio.gui.saved_file import write_saved
+from cnnstudio.gui.saved_file import png, write_saved
 from cnnstudio.gui.widgets.curve_plot import CurvePlot
 
 FORMATS: Final = {"csv": "CSV table (*.csv)", "png": "PNG image (*.png)", "svg": "SVG drawing (*.svg)"}
@@ -65,12 +65,7 @@ def _png(plot: CurvePlot) -> bytes:
     painter = QPainter(image)
     painter.scale(_SCALE, _SCALE)
     _paint(painter, parts)
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    written = QImageWriter(buffer, QByteArray(b"png")).write(image)
-    assert written, "Qt writes PNG files without a plugin"
-    return bytes(data.data())
+    return png(image)
 
 
 def _svg(plot: CurvePlot) -> bytes:

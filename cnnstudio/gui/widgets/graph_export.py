@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QRect, QRectF, QSize
-from PySide6.QtGui import QColor, QFont, QFontInfo, QImage, QImageWriter, QPainter
+from PySide6.QtGui import QColor, QFont, QFontInfo, QImage, QPainter
 from PySide6.QtSvg import QSvgGenerator
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.gui.graph.picture import Picture
-from cnnstudio.gui.saved_file import write_saved
+from cnnstudio.gui.saved_file import png, write_saved
 from cnnstudio.gui.widgets.graph_legend import entries_of, legend_height, paint_legend
 from cnnstudio.gui.widgets.graph_painter import paint_block, paint_ground
 from cnnstudio.gui.widgets.graph_style import Detail, GraphStyle
@@ -71,12 +71,7 @@ class Sheet:
         painter = QPainter(image)
         painter.scale(scale, scale)
         self._paint(painter)
-        data = QByteArray()
-        buffer = QBuffer(data)
-        buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-        written = QImageWriter(buffer, QByteArray(b"png")).write(image)
-        assert written, "Qt writes PNG files without a plugin"
-        write_saved(path, bytes(data.data()))
+        write_saved(path, png(image))
 
     def _paint(self, painter: QPainter) -> None:
         picture, style, bounds = self._picture, self._style, self._picture.bounds

@@ -1,9 +1,6 @@
 """Feature maps in rows: one layer for several images, or several layers for one image."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
 
 import numpy as np
 from PySide6.QtCore import QSize, Qt, Signal
@@ -14,14 +11,13 @@ from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.gui.pictures import to_image
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.enlarged_map import EnlargedMap
+from cnnstudio.gui.widgets.held_order import HeldOrder
 from cnnstudio.gui.widgets.map_key import MapFooter
-from cnnstudio.gui.widgets.map_scale import Figures, Look, MapStyle, looks_of
+from cnnstudio.gui.widgets.map_scale import Figures, MapStyle, looks_of
 from cnnstudio.gui.widgets.map_sheet import Sheet, sheet_of_map
 from cnnstudio.gui.widgets.map_words import channel_words, ends_of, row_scale_words, rows_words
 from cnnstudio.gui.widgets.rows_canvas import RowsCanvas, Spot
 from cnnstudio.gui.widgets.rows_paint import GAP, HEAD, THUMBNAIL, Row, paint_rows
-
-_SETTLED: Final = 3.0  # seconds for which maps in the order of their activity stay where they are
 
 
 class MapRows(QWidget):
@@ -49,7 +45,7 @@ class MapRows(QWidget):
         self._tokens = LIGHT
         self._thumbnails: dict[str, QImage] = {}
         self._large: Spot = (0, 0)
-        self._sorted = 0.0
+        self._order = HeldOrder()
         self.canvas = RowsCanvas()
         self.footer = MapFooter("inferno")
         self.enlarged = EnlargedMap(self)
@@ -73,7 +69,7 @@ class MapRows(QWidget):
         before = [(each.layer, each.image) for each in self._pictures]
         if before != [(each.layer, each.image) for each in pictures]:
             self.enlarged.hide()
-            self._sorted = 0.0
+            self._order.forget()
             self._thumbnails = {}
         self._pictures, self._heads, self._alike = pictures, heads, alike
         self._present()
@@ -82,7 +78,7 @@ class MapRows(QWidget):
         """Show maps otherwise."""
         if style != self._style:
             self._style = style
-            self._sorted = 0.0
+            self._order.forget()
             self._present()
 
     def set_tokens(self, tokens: Tokens) -> None:
@@ -120,7 +116,8 @@ class MapRows(QWidget):
 
     def _present(self) -> None:
         figures = [Figures(each.ranges, each.activity) for each in self._pictures]
-        looks = self._held(looks_of(figures, self._style, self._tokens, alike=self._alike))
+        busy = self.canvas.hovered is not None or self.enlarged.isVisible()
+        looks = self._order.hold(looks_of(figures, self._style, self._tokens, alike=self._alike), busy=busy)
         self.canvas.show_rows(
             [
                 Row(maps, look, title, note, self._thumbnail(maps) if self._alike else QImage())
@@ -138,15 +135,6 @@ class MapRows(QWidget):
             smooth = Qt.TransformationMode.SmoothTransformation
             self._thumbnails[maps.image] = to_image(maps.pixels).scaledToWidth(2 * THUMBNAIL, smooth)
         return self._thumbnails[maps.image]
-
-    def _held(self, looks: list[Look]) -> list[Look]:
-        """Let nothing move away that somebody points at or looks into, and all else only now and then."""
-        before = [row.look.order for row in self.canvas.rows]
-        busy = self.canvas.hovered is not None or self.enlarged.isVisible()
-        if self._sorted and (busy or time.monotonic() - self._sorted < _SETTLED) and len(before) == len(looks):
-            return [replace(look, order=order) for look, order in zip(looks, before, strict=True)]
-        self._sorted = time.monotonic()
-        return looks
 
     def _show_enlarged(self) -> None:
         row, channel = self._large

@@ -7,10 +7,10 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, QSize
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QImageWriter, QPainter
+from PySide6.QtCore import QPointF, QRectF, QSize
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter
 
-from cnnstudio.gui.saved_file import write_saved
+from cnnstudio.gui.saved_file import png, write_saved
 from cnnstudio.gui.theme import Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap
 from cnnstudio.gui.widgets.enlarged_map import EnlargedMap
@@ -102,7 +102,7 @@ def save_sheet(sheet: Sheet, path: Path, *, title: str, note: str, tokens: Token
     painter.translate(0, sheet.size.height() + 12)
     _paint_footer(painter, sheet, width - 2 * _MARGIN, font, tokens)
     painter.end()
-    _write(image, path)
+    write_saved(path, png(image))
 
 
 def _paint_footer(painter: QPainter, sheet: Sheet, width: float, font: QFont, tokens: Tokens) -> None:
@@ -115,12 +115,3 @@ def _paint_footer(painter: QPainter, sheet: Sheet, width: float, font: QFont, to
     strip = QRectF(right - 8 - STRIP.width(), (metrics.height() - STRIP.height()) / 2, STRIP.width(), STRIP.height())
     paint_strip(painter, strip, sheet.color_map)
     painter.drawText(QPointF(strip.left() - 8 - metrics.horizontalAdvance(low), metrics.ascent()), low)
-
-
-def _write(image: QImage, path: Path) -> None:
-    data = QByteArray()
-    buffer = QBuffer(data)
-    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    written = QImageWriter(buffer, QByteArray(b"png")).write(image)
-    assert written, "Qt writes PNG files without a plugin"
-    write_saved(path, bytes(data.data()))

@@ -1,7 +1,5 @@
 """All feature maps of a layer side by side."""
 
-import time
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QStackedLayout, QVBoxLayout, QWidget
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.widgets.colormaps import ColorMap
 from cnnstudio.gui.widgets.enlarged_map import EnlargedMap
+from cnnstudio.gui.widgets.held_order import HeldOrder
 from cnnstudio.gui.widgets.map_canvas import MapCanvas
 from cnnstudio.gui.widgets.map_key import MapFooter
 from cnnstudio.gui.widgets.map_scale import Figures, MapStyle, looks_of, plain_look
@@ -21,7 +20,6 @@ from cnnstudio.gui.widgets.map_words import SCALES, channel_words, count_words, 
 from cnnstudio.gui.widgets.tile_wall import TileWall
 
 HINT: Final = "Feature maps of your image appear here once training starts"
-_SETTLED: Final = 3.0  # seconds for which maps in the order of their activity stay where they are
 
 
 class MapWall(TileWall):
@@ -54,7 +52,7 @@ class MapWall(TileWall):
         self._figures: Figures | None = None
         self._look = plain_look(0, color_map)
         self._image: QImage | None = None
-        self._sorted = 0.0
+        self._order = HeldOrder()
         canvas.pointed.connect(self.pointed)
 
         self._hint = QLabel(HINT)
@@ -94,7 +92,7 @@ class MapWall(TileWall):
         """
         if title != self._title or len(tiles) != len(self.canvas.maps):
             self.start_over()
-            self._sorted = 0.0
+            self._order.forget()
         self._title, self._figures, self._image = title, figures, image
         self.canvas.maps = tiles
         self._present()
@@ -104,7 +102,7 @@ class MapWall(TileWall):
         """Show maps otherwise, as far as their values are known."""
         if style != self._style:
             self._style = style
-            self._sorted = 0.0
+            self._order.forget()
             self._present()
 
     def set_hint(self, text: str) -> None:
@@ -134,14 +132,8 @@ class MapWall(TileWall):
         if self._figures is None:
             self._look = plain_look(count, self._plain)
         else:
-            (look,) = looks_of([self._figures], self._style, self._tokens)
-            # What somebody points at or looks into does not move away, and what is looked at rarely.
-            held = self._named() >= 0 or time.monotonic() - self._sorted < _SETTLED
-            if self._sorted and held and len(canvas.order) == count:
-                look = replace(look, order=canvas.order)
-            else:
-                self._sorted = time.monotonic()
-            self._look = look
+            looks = looks_of([self._figures], self._style, self._tokens)
+            (self._look,) = self._order.hold(looks, busy=self._named() >= 0)
         canvas.colors, canvas.order, canvas.dead = self._look.colors, self._look.order, self._look.dead
         self._scroll.arrange()
         canvas.update()

@@ -14,7 +14,7 @@ from cnnstudio.gui.widgets.row_model import Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
 
 _FONT: Final = 0.92  # of the usual size
-_PADDING: Final = 26
+_PADDING: Final = 23  # of a cell, on both sides together, and a pixel for rounding
 _ROOMY: Final = 640  # pixels from which on there is a column for what a tensor is
 _WHAT: Final = 1
 _INDENT: Final = "    "
@@ -107,7 +107,7 @@ COLUMNS: Final = (
     ),
 )
 _SHAPE: Final = 2
-_WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−8.8e−10", 4: "−8.8e−10", 5: "−8.8e−10", 6: "Zeros"}
+_WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−8.8e−10", 4: "−8.8e−10", 5: "−8.8e−10", 6: "100 %"}
 
 
 class StepTable(QTableView):

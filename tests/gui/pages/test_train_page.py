@@ -13,34 +13,19 @@ from cnnstudio.gui.widgets.loss_plot import LossPlot
 from cnnstudio.gui.widgets.map_wall import MapWall
 from cnnstudio.gui.widgets.stage_column import StageColumn
 from tests.e2e.gestures import child, choose, press
-from tests.gui.events import ended, epoch, maps, started, step, summary
-from tests.gui.sessions import begin, feed, finish
+from tests.gui.events import ended, epoch, maps, started, step
+from tests.gui.sessions import begin, begin_run, feed, finish
 
 
 @pytest.fixture
-def pages(qtbot: QtBot, theme: Theme, session: Session) -> QStackedWidget:
-    """Return the page in front of an empty one, as large as a window of 1280 x 800 leaves it."""
-    pages = QStackedWidget()
-    pages.addWidget(TrainPage(session, theme))
-    pages.addWidget(QWidget())
-    qtbot.addWidget(pages)
-    pages.resize(1192, 728)
-    pages.show()
-    qtbot.waitExposed(pages)
-    return pages
-
-
-@pytest.fixture
-def page(pages: QStackedWidget) -> TrainPage:
-    return child(pages, TrainPage, "train_page")
+def page(train_pages: QStackedWidget) -> TrainPage:
+    return child(train_pages, TrainPage, "train_page")
 
 
 @pytest.fixture
 def running(page: TrainPage, session: Session) -> TrainPage:
     session.set_value("train.epochs", 10)
-    session._set(summary=summary())
-    begin(session)
-    feed(session, started(epochs=10))
+    begin_run(session, started(epochs=10))
     return page
 
 
@@ -84,37 +69,35 @@ def test_a_second_run_begins_with_empty_curves_over_its_own_epochs(running: Trai
 
 
 def test_what_came_while_the_page_was_hidden_is_drawn_when_it_is_seen(
-    pages: QStackedWidget, running: TrainPage, session: Session
+    train_pages: QStackedWidget, running: TrainPage, session: Session
 ) -> None:
-    pages.setCurrentIndex(1)
+    train_pages.setCurrentIndex(1)
     feed(session, step(0.5), step(1.0), epoch(1))
     assert points(running, "train_loss_steps") == []
-    pages.setCurrentIndex(0)
+    train_pages.setCurrentIndex(0)
     assert [x for x, _ in points(running, "train_loss_steps")] == [0.5, 1.0]
     assert [x for x, _ in points(running, "val_loss")] == [1.0]
 
 
 def test_maps_are_asked_for_only_while_the_page_is_seen(
-    pages: QStackedWidget, running: TrainPage, session: Session
+    train_pages: QStackedWidget, running: TrainPage, session: Session
 ) -> None:
     assert session.run.host.control.watched == Watch("features.6")
-    pages.setCurrentIndex(1)
+    train_pages.setCurrentIndex(1)
     assert session.run.host.control.watched == Watch("")
-    pages.setCurrentIndex(0)
+    train_pages.setCurrentIndex(0)
     assert session.run.host.control.watched == Watch("features.6")
-    pages.hide()
+    train_pages.hide()
     assert session.run.host.control.watched == Watch("")
 
 
 def test_a_run_that_begins_behind_another_page_computes_no_maps(
-    pages: QStackedWidget, page: TrainPage, session: Session
+    train_pages: QStackedWidget, page: TrainPage, session: Session
 ) -> None:
-    pages.setCurrentIndex(1)
-    session._set(summary=summary())
-    begin(session)
-    feed(session, started())
+    train_pages.setCurrentIndex(1)
+    begin_run(session, started())
     assert session.run.host.control.watched == Watch("")
-    pages.setCurrentIndex(0)
+    train_pages.setCurrentIndex(0)
     assert session.run.host.control.watched == Watch("features.6")
 
 

@@ -28,7 +28,7 @@ from cnnstudio.gui.widgets.scope_plot import ScopePlot
 from cnnstudio.gui.widgets.value_histogram import ValueHistogram
 from tests.e2e.gestures import child, choose, press
 from tests.gui.events import ended, maps, started
-from tests.gui.sessions import begin, feed, finish, notice, take
+from tests.gui.sessions import begin, feed, finish, look_into, notice, take
 
 NORMS = {"conv1": "bn1", "layer1.0.conv1": "layer1.0.bn1", "layer1.0.conv2": "layer1.0.bn2"}
 CHANNELS = 6
@@ -75,13 +75,7 @@ def scope(
 
 @pytest.fixture
 def panel(qtbot: QtBot, theme: Theme, session: Session) -> BatchNormPanel:
-    panel = BatchNormPanel(session, theme)
-    qtbot.addWidget(panel)
-    panel.resize(820, 400)
-    panel.show()
-    panel.watch(seen=True)
-    qtbot.waitExposed(panel)
-    return panel
+    return look_into(qtbot, BatchNormPanel(session, theme), 820, 400)
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from cnnstudio.gui.panels.curves_panel import CurvesPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.batch_wall import BatchWall
+from cnnstudio.gui.widgets.card import Card
 from cnnstudio.gui.widgets.path_line import PathLine
 from cnnstudio.runtime.runs import runs_folder
 from tests.e2e.gestures import child, press
@@ -153,7 +154,13 @@ def test_the_weights_of_an_epoch_are_asked_and_the_best_ones_again(
     assert again.args is not None
     assert again.args[0].prediction.probabilities.tolist() == of_best.tolist()
     assert child(page, QLabel, "test.model").text().startswith(f"Compact CNN · best epoch {best} · ")
-    assert not child(page, QPushButton, "test.model.best").isVisible()
+    back = child(page, QPushButton, "test.model.best")
+    assert not back.isVisible()
+    session.use_epoch(other)
+    assert back.isVisible()
+    session.use_epoch(best)  # which are the best weights
+    assert not back.isVisible()
+    assert child(page, Card, "test.model_card").subtitle() == ""
 
 
 def test_another_run_is_asked_for_its_best_weights(

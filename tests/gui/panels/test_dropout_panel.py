@@ -24,7 +24,7 @@ from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.gui.widgets.removal_pair import RemovalPair
 from tests.e2e.gestures import child, choose, press
 from tests.gui.events import ended, maps, started
-from tests.gui.sessions import begin, feed, finish, notice, take
+from tests.gui.sessions import begin, feed, finish, look_into, notice, take
 
 LAYERS = ("features.2.1", "features.6.1", "features.10.1", "features.13.1", "classifier.2")
 STAGES = ("stage1", "stage2", "stage3", "stage3", "head")
@@ -85,13 +85,7 @@ def idle(layer: str) -> DropoutMasks:
 
 @pytest.fixture
 def panel(qtbot: QtBot, theme: Theme, session: Session) -> DropoutPanel:
-    panel = DropoutPanel(session, theme)
-    qtbot.addWidget(panel)
-    panel.resize(900, 420)
-    panel.show()
-    panel.watch(seen=True)
-    qtbot.waitExposed(panel)
-    return panel
+    return look_into(qtbot, DropoutPanel(session, theme), 900, 420)
 
 
 @pytest.fixture
@@ -151,6 +145,16 @@ def test_before_a_run_and_before_its_first_step_it_says_what_will_come(panel: Dr
     assert "appears with the next one" in hint(panel)
 
 
+def test_after_a_run_it_says_what_is_so(panel: DropoutPanel, session: Session) -> None:
+    begin(session)
+    feed(session, started(), ended())
+    finish(session)
+    assert hint(panel).startswith("This run has ended. ")
+    assert "with the next one" in hint(panel)
+    begin(session)
+    assert "once training starts" in hint(panel)
+
+
 def test_a_run_of_another_process_is_seen_there(panel: DropoutPanel, session: Session) -> None:
     session.run._show(RunView(status="following"))
     assert hint(panel) == "What dropout removes can be seen where the run trains"
@@ -194,7 +198,9 @@ def test_of_a_vector_only_single_values_are_told(running: DropoutPanel) -> None:
     assert not child(running, QLabel, "train.dropout.image").isVisible()
 
 
-def test_frozen_layers_and_networks_without_dropout_say_why_nothing_is_removed(running: DropoutPanel) -> None:
+def test_frozen_layers_and_networks_without_dropout_say_why_nothing_is_removed(
+    running: DropoutPanel, session: Session
+) -> None:
     take(running, idle("features.2.1"))
     assert hint(running) == (
         "Frozen: stage1 does not learn and runs as in evaluation, where dropout passes everything on. Nothing is "
@@ -205,6 +211,9 @@ def test_frozen_layers_and_networks_without_dropout_say_why_nothing_is_removed(r
     take(running, replace(idle(""), layers=none, stages=none, places=none, wholes=(), learning=()))
     assert "p is 0" in hint(running)
     assert "model.dropout2d" in hint(running)
+    feed(session, ended())
+    finish(session)
+    assert hint(running).startswith("This run had no dropout layer: p was 0. Set Dropout2d (model.dropout2d) above 0 ")
 
 
 def test_with_p_at_zero_nothing_is_removed(running: DropoutPanel) -> None:

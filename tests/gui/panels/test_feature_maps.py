@@ -24,7 +24,7 @@ from cnnstudio.gui.widgets.map_wall import MapWall
 from cnnstudio.gui.widgets.pill_row import PillRow
 from tests.e2e.gestures import child, choose, drop, press
 from tests.gui.events import LAYERS, ended, maps, started, step, summary
-from tests.gui.sessions import begin, feed, finish, look_at, notice
+from tests.gui.sessions import begin, begin_run, feed, finish, look_at, look_into, notice
 from tests.pictures import feature_maps, feature_rows
 
 Tree = Callable[..., Path]
@@ -33,21 +33,13 @@ OUTPUTS = ("features.6", "features.13", "features.20", "features.27")  # the poo
 
 @pytest.fixture
 def panel(qtbot: QtBot, theme: Theme, session: Session) -> FeatureMapsPanel:
-    panel = FeatureMapsPanel(session, theme)
-    qtbot.addWidget(panel)
-    panel.resize(800, 400)
-    panel.show()
-    panel.watch(seen=True)
-    qtbot.waitExposed(panel)
-    return panel
+    return look_into(qtbot, FeatureMapsPanel(session, theme), 800, 400)
 
 
 @pytest.fixture
 def running(panel: FeatureMapsPanel, session: Session) -> FeatureMapsPanel:
     """Return the panel during a run."""
-    session._set(summary=summary())
-    begin(session)
-    feed(session, started())
+    begin_run(session, started())
     return panel
 
 

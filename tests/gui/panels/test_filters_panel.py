@@ -22,30 +22,22 @@ from cnnstudio.gui.widgets.filter_view import FilterView
 from cnnstudio.gui.widgets.kernel_pixels import Kernels, peaks_of, to_levels
 from cnnstudio.gui.widgets.pill_row import PillRow
 from tests.e2e.gestures import child, choose, press
-from tests.gui.events import LAYERS, ended, started, summary
+from tests.gui.events import LAYERS, ended, started
 from tests.gui.filters import Kind, filters
-from tests.gui.sessions import begin, feed, finish, notice
+from tests.gui.sessions import begin, begin_run, feed, finish, look_into, notice
 
 FIRSTS = ("features.0", "features.7", "features.14", "features.21")
 
 
 @pytest.fixture
 def panel(qtbot: QtBot, theme: Theme, session: Session) -> FiltersPanel:
-    panel = FiltersPanel(session, theme)
-    qtbot.addWidget(panel)
-    panel.resize(860, 340)
-    panel.show()
-    panel.watch(seen=True)
-    qtbot.waitExposed(panel)
-    return panel
+    return look_into(qtbot, FiltersPanel(session, theme), 860, 340)
 
 
 @pytest.fixture
 def running(panel: FiltersPanel, session: Session) -> FiltersPanel:
     """Return the panel during a run."""
-    session._set(summary=summary())
-    begin(session)
-    feed(session, started())
+    begin_run(session, started())
     return panel
 
 

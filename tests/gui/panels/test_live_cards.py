@@ -21,26 +21,23 @@ from PySide6.QtWidgets import (
     QStackedWidget,
     QWidget,
 )
-from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.control import ANY_DROPOUT, ANY_TENSOR, Watch
 from cnnstudio.core.events import Event
 from cnnstudio.core.pictures import BatchNormScope, DropoutMasks, FeatureMaps, Filters, Picture, StepStage
-from cnnstudio.gui.pages.train_page import TrainPage
 from cnnstudio.gui.panels.live_card import LiveCard
 from cnnstudio.gui.panels.live_views import LiveViews
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView
-from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.pill_row import PillRow
 from tests.e2e.gestures import child, press
-from tests.gui.events import epoch, maps, pulse, step, summary
+from tests.gui.events import epoch, maps, pulse, step
 from tests.gui.filters import filters
 from tests.gui.panels.test_batchnorm_panel import opening, scope
 from tests.gui.panels.test_doctor_panel import tiny
 from tests.gui.panels.test_dropout_panel import masks
 from tests.gui.panels.test_step_panel import FORWARD
-from tests.gui.sessions import begin, feed
+from tests.gui.sessions import begin_run, feed
 
 WATCHED: Final = {
     "maps": Watch(layer="features.6"),
@@ -68,29 +65,14 @@ INTERACTIVE: Final = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QCombo
 
 
 @pytest.fixture
-def pages(qtbot: QtBot, session: Session, theme: Theme) -> QStackedWidget:
-    """Return the Train page in front of an empty one, as large as a window of 1280 x 800 leaves it."""
-    pages = QStackedWidget()
-    pages.addWidget(TrainPage(session, theme))
-    pages.addWidget(QWidget())
-    qtbot.addWidget(pages)
-    pages.resize(1192, 728)
-    pages.show()
-    qtbot.waitExposed(pages)
-    return pages
-
-
-@pytest.fixture
-def views(pages: QStackedWidget) -> LiveViews:
-    return child(pages, LiveViews, "train.live")
+def views(train_pages: QStackedWidget) -> LiveViews:
+    return child(train_pages, LiveViews, "train.live")
 
 
 @pytest.fixture
 def running(views: LiveViews, session: Session) -> LiveViews:
     """Return the views during a run."""
-    session._set(summary=summary())
-    begin(session)
-    feed(session, opening())
+    begin_run(session, opening())
     return views
 
 
@@ -127,17 +109,17 @@ def test_each_view_is_named_here(views: LiveViews) -> None:
     assert set(names(views)) == WATCHED.keys() == SHOWN.keys()
 
 
-def test_only_what_is_seen_is_watched(running: LiveViews, session: Session, pages: QStackedWidget) -> None:
+def test_only_what_is_seen_is_watched(running: LiveViews, session: Session, train_pages: QStackedWidget) -> None:
     for name in (*names(running), *reversed(names(running))):
         press(running, f"train.views.{name}")
         assert watched(session) == WATCHED[name], name
-        pages.setCurrentIndex(1)
+        train_pages.setCurrentIndex(1)
         assert watched(session) == Watch(), name
-        pages.setCurrentIndex(0)
+        train_pages.setCurrentIndex(0)
         assert watched(session) == WATCHED[name], name
-        pages.hide()
+        train_pages.hide()
         assert watched(session) == Watch(), name
-        pages.show()
+        train_pages.show()
 
 
 def test_only_the_view_that_is_seen_is_given_pictures(
@@ -186,7 +168,7 @@ def test_what_is_shown_can_be_saved(running: LiveViews, session: Session, name: 
     assert save.accessibleName().startswith("Save ")
     assert save.toolTip() == save.accessibleName()
     place = save.rect().translated(save.mapTo(shown, save.rect().topLeft()))
-    assert (shown.width() - place.right(), place.top(), place.height()) == (18, 13, 26)  # the same in all of them
+    assert (shown.width() - place.right(), place.top(), place.height()) == (18, 14, 26)  # the same in all of them
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -7,11 +7,14 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
-from cnnstudio.gui.panels.network_panel import NetworkPanel
+from cnnstudio.core.events import RunStarted
+from cnnstudio.gui.panels.network_panel import NEXT, OTHER, THIS, NetworkPanel
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.key_values import KeyValues
 from cnnstudio.gui.widgets.stage_column import StageColumn
+from tests.gui.events import changed, ended, started, step
+from tests.gui.sessions import WAIT, begin, feed, finish
 
 T = TypeVar("T", bound=QWidget)
 
@@ -208,3 +211,75 @@ def test_the_read_only_column_says_nothing_to_the_settings(qtbot: QtBot, panel: 
     before = session.state.config
     drag_boundary(part(panel, StageColumn, "stage_column"), 4)
     assert session.state.config == before
+
+
+def opening(arch: str, **transfer: object) -> RunStarted:
+    """Return the opening event of a run."""
+    told = started()
+    config = told.config.replace("model.arch", arch)
+    for name, value in transfer.items():
+        config = config.replace(f"transfer.{name}", value)
+    return told.model_copy(update={"config": config, "classes": ("ant", "bee", "wasp")})
+
+
+def run(qtbot: QtBot, session: Session, told: RunStarted) -> None:
+    """Let a run go on, and wait until its layers are known."""
+    begin(session)
+    feed(session, told)
+    qtbot.waitUntil(lambda: session.state.run_summary is not None, timeout=WAIT)
+
+
+def whose(panel: NetworkPanel) -> str:
+    label = part(panel, QLabel, "network.whose")
+    return label.text() if label.isVisible() else ""
+
+
+def frozen(panel: NetworkPanel) -> list[bool]:
+    return [stage.frozen for stage in part(panel, StageColumn, "stage_column").stages]
+
+
+def test_while_a_run_goes_on_its_stages_are_shown(
+    qtbot: QtBot, panel: NetworkPanel, editable: NetworkPanel, session: Session
+) -> None:
+    describe(qtbot, session, "resnet18", mode="freeze", train_last=4)
+    assert (whose(panel), frozen(panel)) == ("", [True] * 2 + [False] * 4)
+    run(qtbot, session, opening("resnet18", mode="freeze", train_last=1))
+    assert (whose(panel), frozen(panel)) == (THIS, [True] * 5 + [False])
+    panel.select_layer("layer4.0.conv1")
+    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d · frozen"
+    feed(session, step(1.5), changed(2, "transfer.train_last", 1, 2, "layer4 learns"))
+    assert frozen(panel) == [True] * 4 + [False] * 2  # at once
+    assert panel.layer() == "layer4.0.conv1"
+    assert part(panel, QLabel, "network.layer_type").text() == "Conv2d · learns"
+    assert (whose(editable), frozen(editable)) == ("", [True] * 2 + [False] * 4)
+    feed(session, ended("stopped"))
+    finish(session)
+    assert (whose(panel), frozen(panel)) == (NEXT, [True] * 2 + [False] * 4)
+
+
+def test_in_the_second_phase_all_stages_learn(qtbot: QtBot, panel: NetworkPanel, session: Session) -> None:
+    describe(qtbot, session, "resnet18")
+    run(qtbot, session, opening("resnet18", mode="freeze_then_finetune", train_last=2))
+    feed(session, step(1.0).model_copy(update={"phase": "last 2 stages"}))
+    assert frozen(panel) == [True] * 4 + [False] * 2
+    feed(session, step(3.5).model_copy(update={"phase": "all layers"}))
+    assert frozen(panel) == [False] * 6
+
+
+def test_the_network_of_a_run_is_shown_where_the_next_one_has_others(
+    qtbot: QtBot, panel: NetworkPanel, session: Session
+) -> None:
+    describe(qtbot, session, "nin")
+    run(qtbot, session, opening("resnet18"))
+    assert part(panel, QLabel, "network.total").text() == "ResNet-18 · 11.2 M"  # three classes
+    panel.select_layer("layer3.0.conv1")
+    feed(session, ended())
+    finish(session)  # its curves and pictures are still there
+    assert (whose(panel), panel.layer()) == (OTHER, "layer3.0.conv1")
+    describe(qtbot, session, "vgg16")
+    assert (whose(panel), panel.layer()) == (OTHER, "layer3.0.conv1")
+    describe(qtbot, session, "resnet18")
+    assert (whose(panel), panel.layer()) == (NEXT, "layer3.0.conv1")
+    assert part(panel, QLabel, "network.total").text() == "ResNet-18 · 11.7 M"
+    begin(session)
+    assert whose(panel) == ""

@@ -21,7 +21,7 @@ from cnnstudio.gui.widgets.step_table import StepTable
 from cnnstudio.gui.widgets.tensor_picture import TensorPicture
 from tests.e2e.gestures import child, press
 from tests.gui.events import started
-from tests.gui.sessions import begin, feed, finish, notice, status, take
+from tests.gui.sessions import begin, feed, finish, look_into, notice, status, take
 
 NAMES = ("input", "conv1", "layer1.0.conv2", "layer1.0.add:branch", "layer1.0.add:shortcut", "layer1.0.add", "fc")
 FORMULA = "a(l+2) = σ(z(l+2) + a(l))"
@@ -70,13 +70,7 @@ LOSS = replace(
 
 @pytest.fixture
 def panel(qtbot: QtBot, session: Session, theme: Theme) -> StepPanel:
-    panel = StepPanel(session, theme)
-    qtbot.addWidget(panel)
-    panel.resize(850, 380)
-    panel.show()
-    panel.watch(seen=True)
-    qtbot.waitExposed(panel)
-    return panel
+    return look_into(qtbot, StepPanel(session, theme), 850, 380)
 
 
 @pytest.fixture
@@ -103,13 +97,11 @@ def labels(panel: StepPanel) -> list[str]:
 
 def test_the_card_says_what_to_do_while_there_is_nothing_to_see(panel: StepPanel, session: Session) -> None:
     button = child(panel, QPushButton, "train.step.next")
-    assert (
-        hint(panel)
-        == "What a training step computes appears here: start a run, pause it (Space), then press the “.” key to take one step"
-    )
+    here = "What a training step computes appears here"
+    assert hint(panel) == f"{here}: start a run, pause it (Space), then press the “.” key to take one step"
     assert not button.isEnabled()
     begin(session)
-    assert hint(panel) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
+    assert hint(panel) == f"{here}: pause (Space), then press the “.” key to take one step"
     assert not button.isEnabled()
     session.run.pause()
     assert hint(panel).startswith("Press the “.” key to take one step")
@@ -221,7 +213,7 @@ def test_what_was_taken_goes_away_when_the_run_goes_on_or_ends(paused: StepPanel
     take(paused, FORWARD)
     assert pages.currentIndex() == 1
     session.run.resume()
-    assert hint(paused) == "What a training step computes appears here: pause (Space), then press the “.” key to take one step"
+    assert hint(paused).startswith("What a training step computes appears here: pause (Space), then press the “.” key")
     assert (labels(paused), paused.subtitle()) == ([], "")
     take(paused, FORWARD)  # which came late
     assert pages.currentIndex() == 0
@@ -277,3 +269,31 @@ def test_each_stage_is_told_with_its_figures() -> None:
     )
     still = replace(update, figures=np.array([[0, 0, 0, 0, 4], [0] * 5], np.float32))
     assert sentences(still) == "No weight has changed in step 41: the optimizer has left it out."
+
+
+def test_the_longest_names_of_branches_have_room_in_the_smallest_window(paused: StepPanel) -> None:
+    names = tuple(f"inception4e.{each}" for each in ("branch4.1.conv.weight", "branch1.bn", "branch2.0.act"))
+    stage = replace(
+        LOSS,
+        stage="backward",
+        names=names,
+        titles=("", "", ""),
+        kinds=("gradient",) * 3,
+        blocks=("inception4e",) * 3,
+        formulas=("each branch gets the gradient of its maps",) * 3,
+        shapes=((128, 832, 1, 1), (32, 256, 14, 14), (32, 160, 14, 14)),
+        figures=np.array([[-8.8e-10, -8.8e-10, -8.8e-10, 1, 1]] * 3, np.float32),
+        tensor=names[0],
+    )
+    paused.resize(850, 330)
+    take(paused, stage)
+    shown = table(paused)
+    assert labels(paused)[1:] == ["branch4.1.conv.weight", "branch1.bn", "branch2.0.act"]
+    cells = [
+        (shown.sizeHintForIndex(shown.rows_model.index(row, column)).width(), shown.columnWidth(column))
+        for row in range(1, 4)
+        for column in range(7)
+        if not shown.isColumnHidden(column)
+    ]
+    assert len(cells) == 18
+    assert [cell for cell in cells if cell[0] > cell[1]] == []

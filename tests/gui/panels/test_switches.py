@@ -18,7 +18,7 @@ from cnnstudio.gui.widgets.switch import Switch
 T = TypeVar("T", bound=QWidget)
 
 WIDTH = 316  # pixels of the column beside the layers
-HIGHEST = 350
+HIGHEST = 360  # leaves the stages above it six rows in a window of 800 pixels
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ def test_the_most_active_lie_first_and_are_still_called_by_their_numbers(wall: M
 
 def test_the_order_rests_for_a_while_and_under_the_mouse(wall: MapWall, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("cnnstudio.gui.widgets.map_wall.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("cnnstudio.gui.widgets.held_order.time.monotonic", lambda: now[0])
     wall.set_style(MapStyle(order="activity"))
     wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(2, 1)))
     wall.show_maps(halves(2), figures=figures((0, 1), (0, 1), activity=(1, 2)))
