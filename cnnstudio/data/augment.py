@@ -57,8 +57,7 @@ class Augmentation:
         """
         side, device = pixels.shape[1], pixels.device
         line = torch.arange(side, device=device)
-        rows = _reflect(line + self._shift[indices, 0:1], side)
-        columns = _reflect(line + self._shift[indices, 1:2], side)
+        rows, columns = _reflect(line + self._shift[indices, :, None], side).unbind(1)  # (B, S) each
         columns = torch.where(self._mirror[indices, None], side - 1 - columns, columns)
         batch = torch.arange(len(indices), device=device)[:, None, None]
         return pixels[batch, rows[:, :, None], columns[:, None, :]]

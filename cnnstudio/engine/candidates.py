@@ -10,7 +10,8 @@ def candidates(config: ComputeConfig, *, depthwise: bool) -> tuple[Compute, ...]
     """Return what is worth trying where the configuration leaves it open, the choice by rule first.
 
     CPUs without instructions for bfloat16 are known to be slower with it. float16 is only for GPUs that lack bfloat16,
-    which is as fast and needs no scaling of gradients. Accelerators other than CUDA's are left to the rule.
+    which is as fast and needs no scaling of gradients; depthwise convolutions stay in float32 there, as a single first
+    step in bfloat16 takes longer than tuning may. Accelerators other than CUDA's are left to the rule.
 
     Args:
         config: The wishes.
@@ -30,7 +31,7 @@ def candidates(config: ComputeConfig, *, depthwise: bool) -> tuple[Compute, ...]
 
 
 def _precisions(rule: Compute, depthwise: bool) -> tuple[ResolvedPrecision, ...]:
+    if rule.device.type != "cpu":
+        return (rule.precision, "float32")
     dense: tuple[ResolvedPrecision, ...] = ("bfloat16_dense",) if depthwise else ()
-    if rule.device.type == "cpu":
-        return ("bfloat16", *dense, "bfloat16_products", "float32") if multiplies_bfloat16() else ("float32",)
-    return (rule.precision, *(dense if rule.precision == "bfloat16" else ()), "float32")
+    return ("bfloat16", *dense, "bfloat16_products", "float32") if multiplies_bfloat16() else ("float32",)

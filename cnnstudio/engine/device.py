@@ -79,18 +79,34 @@ class Compute:
         """Move a network to the device and into the memory format."""
         network.to(self.device).to(memory_format=self.memory_format)
 
+    def there(self, tensor: Tensor) -> Tensor:
+        """Return a tensor on the device; nothing waits for a GPU, unless the tensor is large."""
+        return tensor.to(self.device, non_blocking=self.device.type == "cuda")
+
+    def rows(self, tensor: Tensor, indices: Tensor) -> Tensor:
+        """Return some rows (B, ...) of a tensor (N, ...), which is on the CPU, on the device; nothing waits for a GPU.
+
+        Args:
+            tensor: Of any size.
+            indices: (B,) int64, on the CPU.
+        """
+        if self.device.type != "cuda":
+            return tensor.index_select(0, indices).to(self.device)  # copies rows, which `[indices]` does not
+        pinned = torch.empty((len(indices), *tensor.shape[1:]), dtype=tensor.dtype, pin_memory=True)
+        return torch.index_select(tensor, 0, indices, out=pinned).to(self.device, non_blocking=True)
+
     def images(self, pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
         """Bring a batch of pixels to the device as the network wants it.
 
         Args:
-            pixels: `(B, S, S, 3)` uint8 on the CPU.
+            pixels: `(B, S, S, 3)` uint8, on the CPU or there already.
             mean: `(3, 1, 1)` float32 on the device, in units of [0, 1].
             std: The same for the standard deviation.
 
         Returns:
             `(B, 3, S, S)` float32 on the device, normalised.
         """
-        on_device = pixels.to(self.device).permute(0, 3, 1, 2)
+        on_device = self.there(pixels).permute(0, 3, 1, 2)
         scaled = on_device.to(torch.float32).div_(255.0).sub_(mean).div_(std)
         return scaled.contiguous(memory_format=self.memory_format)
 
@@ -100,7 +116,7 @@ def resolve(config: ComputeConfig, *, depthwise: bool = False) -> Compute:
 
     Args:
         config: The wishes.
-        depthwise: Whether the network has depthwise convolutions, whose bfloat16 backward pass is slow on CPUs.
+        depthwise: Whether the network has depthwise convolutions, which are slow in bfloat16.
 
     Raises:
         InputError: The device does not exist here, or cannot do the arithmetic.
@@ -182,7 +198,7 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
         torch.get_num_threads(),
     )
     cudnn.deterministic = deterministic
-    cudnn.benchmark = not deterministic
+    cudnn.benchmark = False  # trying all algorithms took 5 to 27 s before the first step of a size (H200, cuDNN 9)
     cudnn.allow_tf32 = False  # float32 means float32; the shorter types are for speed
     _use_deterministic(deterministic)
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
@@ -246,7 +262,10 @@ def _device(wish: str) -> torch.device:
 
 def _best_precision(device: torch.device, depthwise: bool) -> ResolvedPrecision:
     if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+        if not torch.cuda.is_bf16_supported(including_emulation=False):
+            return "float16"
+        # cuDNN 9 takes 12 s to begin with depthwise convolutions in bfloat16 (EfficientNet-Lite0, H200).
+        return "bfloat16_dense" if depthwise else "bfloat16"
     if device.type == "cpu":
         # Without AMX tiles bfloat16 is slower than float32 (pytorch#118499).
         if not torch.cpu.get_capabilities().get("amx_bf16"):

@@ -58,6 +58,7 @@ class Learning:
 
     def advance(self) -> None:
         """Go one step down the gradients, and let the average follow."""
+        self.scaler.unscale_(self.optimizer)  # else a fused step would do it, and its hooks would see scaled gradients
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.schedule.step()

@@ -282,8 +282,7 @@ class Loop:
                 learning.advance()
                 stages.update()
             right = labels if mixture is None else mixture.dominant(labels)
-            for sums in (whole, recent):
-                sums.add(found.main, found.logits[: share.own], right[: share.own], found.aux)
+            whole.add(found.main, found.logits[: share.own], right[: share.own], found.aux, also=recent)
             self._step += 1
             if reports:
                 means = finite(recent.take(), self._step)  # the only wait for the device

@@ -74,6 +74,10 @@ def first(answer: Tensor | Outputs, count: int) -> Tensor | Outputs:
 
 def joined(parts: Sequence[tuple[Losses, float]]) -> Losses:
     """Return the losses of a batch from those of its parts, each with its share of the images, without gradients."""
+    if len(parts) == 1:
+        part, _ = parts[0]
+        aux = {head: loss.detach() for head, loss in part.aux.items()}
+        return Losses(part.total.detach(), part.main.detach(), aux, part.logits.detach())
     return Losses(
         total=_mean([(part.total, share) for part, share in parts]),
         main=_mean([(part.main, share) for part, share in parts]),

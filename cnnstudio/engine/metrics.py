@@ -53,7 +53,14 @@ class Running:
         self._classes = torch.arange(classes, device=device)
         self._images = 0
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor, aux: Mapping[str, Tensor] | None = None) -> None:
+    def add(
+        self,
+        loss: Tensor,
+        logits: Tensor,
+        labels: Tensor,
+        aux: Mapping[str, Tensor] | None = None,
+        also: "Running | None" = None,
+    ) -> None:
         """Add one batch.
 
         Args:
@@ -61,14 +68,22 @@ class Running:
             logits: `(B, classes)`.
             labels: `(B,)` int64.
             aux: Loss of each auxiliary head that was named at the start.
+            also: Other sums of the same kind that get it too.
         """
         answers = logits.detach().argmax(1)
         correct = (answers == labels).sum()
         predicted = (answers[:, None] == self._classes).sum(0)  # unlike bincount, it never waits for the device
         means = [loss.detach(), *((aux or {})[head].detach() for head in self._aux)]
         first, *rest = (mean * len(labels) for mean in means)
-        self._sums += torch.cat([torch.stack([first, correct, *rest]), predicted])
-        self._images += len(labels)
+        found = torch.cat([torch.stack([first, correct, *rest]), predicted])
+        self.include(found, len(labels))
+        if also is not None:
+            also.include(found, len(labels))
+
+    def include(self, sums: Tensor, images: int) -> None:
+        """Add what has been summed up over some images."""
+        self._sums += sums
+        self._images += images
 
     def read(self) -> Averages:
         """Wait for the device and return the means so far."""
@@ -97,4 +112,4 @@ class Running:
 
     def _totals(self) -> Tensor:
         """Return the sums over all processes, the number of images last."""
-        return self._total(torch.cat((self._sums, self._sums.new_tensor([self._images]))))
+        return self._total(torch.cat((self._sums, self._sums.new_full((1,), self._images))))

@@ -62,7 +62,7 @@ def draw_mixture(config: Config, inputs: Tensor, *, epoch: int, batch: int) -> M
         return None
     generator = np.random.default_rng((config.train.seed, epoch, batch))
     share = float(generator.beta(_CONCENTRATION[mix], _CONCENTRATION[mix]))
-    partners = torch.from_numpy(generator.permutation(len(inputs))).to(inputs.device)
+    partners = torch.from_numpy(generator.permutation(len(inputs))).to(inputs.device, non_blocking=inputs.is_cuda)
     if mix == "mixup":
         return Mixture(partners, share)
     height, width = inputs.shape[-2:]

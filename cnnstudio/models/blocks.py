@@ -41,6 +41,33 @@ class BatchNorm2d(nn.BatchNorm2d):
             super().reset_parameters()
 
 
+class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
+    """torch's own, whose backward pass on CUDA is not deterministic; where it has to be, means are matrix products."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return maps (N, C, rows, columns) of the output size of maps (N, C, H, W)."""
+        # Summaries send something else than tensors through; a single mean of each map is deterministic anyway.
+        if isinstance(x, Tensor) and x.is_cuda and torch.are_deterministic_algorithms_enabled():
+            assert isinstance(self.output_size, int)
+            return super().forward(x) if self.output_size == 1 else grid_means(x, self.output_size)
+        return super().forward(x)
+
+
+def grid_means(x: Tensor, side: int) -> Tensor:
+    """Return what adaptive average pooling to (N, C, side, side) does, of maps (N, C, H, W), by matrix products."""
+    with torch.autocast(x.device.type, enabled=False):
+        down, right = (_means(size, side, x.device) for size in x.shape[2:])
+        return (down @ x.float() @ right.T).to(x.dtype)
+
+
+def _means(size: int, parts: int, device: torch.device) -> Tensor:
+    """Return the matrix (parts, size) that takes means over parts, which overlap where their number does not divide."""
+    number = torch.arange(parts, device=device)[:, None]
+    begin, end = number * size // parts, ((number + 1) * size + parts - 1) // parts
+    place = torch.arange(size, device=device)
+    return ((place >= begin) & (place < end)) / (end - begin)
+
+
 def conv2d(
     inputs: int,
     outputs: int,

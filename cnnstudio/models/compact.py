@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import initialise
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, initialise
 from cnnstudio.models.network import Network, Stage
 from cnnstudio.models.vgg import recipe
 
@@ -43,7 +43,7 @@ class Compact(Network):
         self.features = features
         if convolutional:
             self.classifier: nn.Module = nn.Conv2d(widths[-1], classes, 1)
-        self.avgpool = nn.AdaptiveAvgPool2d(GRID if connected else 1)
+        self.avgpool = AdaptiveAvgPool2d(GRID if connected else 1)
         if connected:
             hidden = nn.Linear(widths[-1] * GRID**2, HIDDEN)
             self.classifier = nn.Sequential(hidden, nn.ReLU(True), nn.Dropout(), nn.Linear(HIDDEN, classes))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import BasicConv2d, Concat, initialise, max_pool2d
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, BasicConv2d, Concat, initialise, max_pool2d
 from cnnstudio.models.network import Network, Outputs, Stage
 
 # Table 1 of the paper: maps of the 1×1 branch, 3×3 (narrowed to, maps), 5×5 (narrowed to, maps), pooling branch.
@@ -59,7 +59,7 @@ class AuxiliaryHead(nn.Module):
 
     def __init__(self, inputs: int, classes: int, model: ModelConfig) -> None:
         super().__init__()
-        self.avgpool = nn.AdaptiveAvgPool2d(4)
+        self.avgpool = AdaptiveAvgPool2d(4)
         self.conv = BasicConv2d(inputs, 128, 1, model)
         self.fc1 = nn.Linear(128 * 4 * 4, 1024)
         self.relu = nn.ReLU(inplace=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import conv_norm_act, initialise
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, conv_norm_act, initialise
 from cnnstudio.models.network import Network, Stage
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -76,7 +76,7 @@ class VGG(Network):
             self.classifier = _convolutional(classes)
             self.avgpool = nn.AdaptiveAvgPool2d(1)
         else:
-            self.avgpool = nn.AdaptiveAvgPool2d(1 if averaged else GRID)
+            self.avgpool = AdaptiveAvgPool2d(1 if averaged else GRID)
             self.classifier = nn.Sequential(nn.Linear(WIDTHS[-1], classes)) if averaged else _fully_connected(classes)
         initialise(self)
 

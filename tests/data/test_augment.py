@@ -91,6 +91,16 @@ def test_epochs_and_seeds_differ() -> None:
     assert len(set(results)) == 15
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_a_gpu_gives_the_same_pixels() -> None:
+    images, indices = pictures(40, 32), torch.arange(40)
+    expected = Augmentation(40, 32, seed=3, epoch=2)(images, indices)
+    device = torch.device("cuda")
+    found = Augmentation(40, 32, seed=3, epoch=2).on(device)(images.to(device), indices.to(device))
+    assert torch.equal(found.cpu(), expected)
+
+
 def test_given_pixels_are_left_alone() -> None:
     images = pictures(10, 32)
     before = images.clone()

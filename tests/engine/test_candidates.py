@@ -61,7 +61,7 @@ def test_what_the_user_has_chosen_is_not_tried() -> None:
     ("bfloat16", "depthwise", "expected"),
     [
         (True, False, ("bfloat16", "float32")),
-        (True, True, ("bfloat16", "bfloat16_dense", "float32")),
+        (True, True, ("bfloat16_dense", "float32")),
         (False, True, ("float16", "float32")),
     ],
 )

@@ -97,6 +97,28 @@ def test_images_are_scaled_and_normalised_in_the_chosen_layout() -> None:
     assert pixels[0, 0, 0].tolist() == [0, 128, 255]
 
 
+def test_rows_are_those_of_the_indices_in_their_order() -> None:
+    compute = resolve(ComputeConfig(device="cpu"))
+    tensor = torch.arange(24, dtype=torch.uint8).view(6, 2, 2)
+    rows = compute.rows(tensor, torch.tensor([4, 0, 4]))
+    assert torch.equal(rows, tensor[torch.tensor([4, 0, 4])])
+    rows.zero_()
+    assert int(tensor.sum()) == sum(range(24))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+def test_rows_reach_a_gpu_as_they_are() -> None:
+    compute = resolve(ComputeConfig(device="cuda"))
+    tensor = torch.randint(256, (50, 64, 64, 3), dtype=torch.uint8)
+    for _ in range(20):  # pinned memory is used again, and not before it has been read
+        indices = torch.randint(50, (16,))
+        rows = compute.rows(tensor, indices)
+        assert rows.device.type == "cuda"
+        assert torch.equal(rows.cpu(), tensor[indices])
+        assert torch.equal(compute.there(indices).cpu(), indices)
+
+
 @pytest.mark.parametrize(("wish", "threads"), [("3", 3), ("0", physical_cores()), ("many", physical_cores())])
 def test_the_number_of_threads_can_be_wished_for(monkeypatch: pytest.MonkeyPatch, wish: str, threads: int) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", wish)

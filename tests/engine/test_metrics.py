@@ -3,7 +3,7 @@ import torch
 from sklearn.metrics import accuracy_score, log_loss
 from torch.nn import functional
 
-from cnnstudio.engine.metrics import Running
+from cnnstudio.engine.metrics import Averages, Running
 
 
 def test_means_over_uneven_batches_agree_with_scikit_learn() -> None:
@@ -19,6 +19,15 @@ def test_means_over_uneven_batches_agree_with_scikit_learn() -> None:
     assert means.images == 50
     assert means.loss == pytest.approx(log_loss(labels.numpy(), probabilities, labels=[0, 1, 2, 3]), rel=1e-6)
     assert means.accuracy == pytest.approx(accuracy_score(labels.numpy(), logits.argmax(1).numpy()))
+
+
+def test_two_sums_get_the_same() -> None:
+    whole, recent = (Running(torch.device("cpu"), {"aux1"}) for _ in range(2))
+    logits, labels = torch.tensor([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1])
+    for loss in (1.0, 4.0):
+        whole.add(torch.tensor(loss), logits, labels, {"aux1": torch.tensor(2 * loss)}, also=recent)
+        assert recent.take() == Averages(loss, 0.5, 2, {"aux1": 2 * loss})
+    assert whole.read() == Averages(2.5, 0.5, 4, {"aux1": 5.0})
 
 
 def test_taking_starts_anew_and_nothing_is_not_a_division_by_zero() -> None:

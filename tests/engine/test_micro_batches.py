@@ -22,6 +22,7 @@ OUT_OF_MEMORY = (
     RuntimeError("[enforce fail at alloc_cpu.cpp:75] data. DefaultCPUAllocator: not enough memory: you tried to …"),
     RuntimeError("MPS backend out of memory (MPS allocated: 18.05 GB, other allocations: 72.03 MB)"),
     RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("GET was unable to find an engine to execute this computation"),
 )
 
 

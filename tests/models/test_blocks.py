@@ -15,11 +15,24 @@ from cnnstudio.models.blocks import (
     avg_pool2d,
     conv2d,
     conv_norm_act,
+    grid_means,
     initialise,
     keep_variance,
     max_pool2d,
     norm2d,
 )
+
+
+@pytest.mark.parametrize(("size", "side"), [((14, 14), 4), ((7, 7), 7), ((5, 9), 7), ((3, 3), 6), ((12, 10), 6)])
+def test_means_over_a_grid_are_those_of_adaptive_pooling(size: tuple[int, int], side: int) -> None:
+    x = torch.randn(2, 3, *size, requires_grad=True)
+    found, expected = grid_means(x, side), nn.functional.adaptive_avg_pool2d(x, side)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn_like(found)
+    (mine,), (theirs,) = (torch.autograd.grad((each * weights).sum(), x) for each in (found, expected))
+    torch.testing.assert_close(mine, theirs)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert grid_means(x.bfloat16(), side).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,25 @@ def test_the_gpu_agrees_with_the_cpu(arch: str) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@ARCHITECTURES
+def test_deterministic_gradients_on_the_gpu_repeat(arch: str) -> None:
+    size = 299 if card(arch).auxiliary else 224
+    network = build(ModelConfig(arch=arch), classes=4).to("cuda").to(memory_format=torch.channels_last).train()
+    images = torch.randn(4, 3, size, size, device="cuda").contiguous(memory_format=torch.channels_last)
+    found = []
+    with arithmetic(deterministic=True):
+        for _ in range(2):
+            torch.manual_seed(0)
+            with torch.autocast("cuda", torch.bfloat16):
+                answer = network(images)
+            logits = (answer.logits, *answer.aux.values()) if isinstance(answer, Outputs) else (answer,)
+            loss = torch.stack([each.float().square().mean() for each in logits]).sum()
+            found.append(torch.autograd.grad(loss, list(network.parameters())))
+    assert all(map(torch.equal, *found))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
 def test_batchnorm_is_folded_where_the_weights_are() -> None:
     source = random_network(64, classes=4, arch="resnet18").to("cuda")
     target = build(ModelConfig(arch="resnet18", batchnorm=False), classes=4).to("cuda").eval()
