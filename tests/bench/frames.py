@@ -28,6 +28,7 @@ UNSEEN: Final = "none"
 """Name of what is measured while another page is shown: what the training alone does to the window."""
 
 _BEAT_MS: Final = 16
+_OPENING_MS: Final = 1000  # in which a view is made and drawn for the first time
 _FEWEST: Final = 4  # ticks that tell something
 _PATIENCE_MS: Final = 180_000  # until a step is reported
 _STAGE_MS: Final = 250  # between two stages of a step that is stepped through
@@ -81,6 +82,7 @@ class _Frames(QObject):
         self._spent: list[float] = []  # ms of the thread's processor time from one tick to the next
         self._pictures = self._steps = 0
         self._began = self._beaten = self._clock = 0.0
+        self._opening = 0.0  # ms of the longest tick of the opening
         self._beat = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=_BEAT_MS)
         self._beat.timeout.connect(self._measure_late)
         self._stepping = QTimer(self, interval=_STAGE_MS)
@@ -120,6 +122,7 @@ class _Frames(QObject):
         self._stepping.stop()
         self._session.run.resume()
         self._late, self._spent, self._pictures, self._steps = [], [], 0, 0
+        self._opening = 0.0
         self._began = self._beaten = time.perf_counter()
         self._clock = time.thread_time()
         self._window.show_page("data" if self._view == UNSEEN else "train")
@@ -127,7 +130,7 @@ class _Frames(QObject):
             press(self._window, f"train.views.{self._view}")
         if self._view == "step":
             self._stepping.start()
-        QTimer.singleShot(round(1000 * self._seconds), self, self._next)
+        QTimer.singleShot(round(1000 * self._seconds) + _OPENING_MS, self, self._next)
 
     @Slot()
     def _measure_late(self) -> None:
@@ -138,18 +141,22 @@ class _Frames(QObject):
     @Slot()
     def _measure_tick(self) -> None:
         now = time.thread_time()
-        self._spent.append(1000 * (now - self._clock))
+        spent = 1000 * (now - self._clock)
         self._clock = now
+        if time.perf_counter() - self._began < _OPENING_MS / 1000:
+            self._opening = max(self._opening, spent)
+        else:
+            self._spent.append(spent)
 
     def _tell(self) -> None:
         seconds = time.perf_counter() - self._began
-        late, (opening, *spent) = self._late, self._spent
+        late, spent = self._late, self._spent
         tell(
             self._answers,
             event="view",
             view=self._view,
             ticks=len(spent),
-            opening=opening,
+            opening=self._opening,
             tick=float(np.quantile(spent, 0.99)),
             tick_longest=max(spent),
             late=float(np.quantile(late, 0.99)),

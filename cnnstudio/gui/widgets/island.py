@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 class Island(QWidget):
     """Filled by one widget, which it keeps from having the whole window laid out anew with each of its texts.
 
-    Qt passes every change of a label up to the window, through all layouts; here it ends unless the widget needs
-    another size at least.
+    Qt passes every change of a label up to the window, through all layouts; here it ends unless the widget needs more
+    room than it ever has.
     """
 
     def __init__(self, inner: QWidget, parent: QWidget | None = None) -> None:
@@ -17,15 +17,15 @@ class Island(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         inner.setParent(self)
         self._inner = inner
-        self._needed = self.minimumSizeHint()
+        self._needed = self._need()
 
     def sizeHint(self) -> QSize:
         """Return what the widget would like."""
-        return self._inner.sizeHint().expandedTo(self.minimumSizeHint())
+        return self._inner.sizeHint().expandedTo(self._needed)
 
     def minimumSizeHint(self) -> QSize:
-        """Return what the widget needs."""
-        return self._inner.minimumSizeHint().expandedTo(self._inner.minimumSize())
+        """Return the most that the widget has needed."""
+        return self._needed
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fill all of it."""
@@ -34,7 +34,12 @@ class Island(QWidget):
 
     def event(self, event: QEvent) -> bool:
         """Look what the widget needs when it says that it has changed."""
-        if event.type() == QEvent.Type.LayoutRequest and self.minimumSizeHint() != self._needed:
-            self._needed = self.minimumSizeHint()
-            self.updateGeometry()
+        if event.type() == QEvent.Type.LayoutRequest:
+            needed = self._needed.expandedTo(self._need())
+            if needed != self._needed:
+                self._needed = needed
+                self.updateGeometry()
         return super().event(event)
+
+    def _need(self) -> QSize:
+        return self._inner.minimumSizeHint().expandedTo(self._inner.minimumSize())

@@ -70,3 +70,8 @@ def test_what_is_needed_is_passed_on(qtbot: QtBot, place: QWidget, inner: QWidge
     qtbot.waitUntil(lambda: place.width() == 320)
     assert place.minimumSizeHint() == inner.size() == QSize(320, 240)
     assert label.width() == 320
+    label.setMinimumSize(40, 20)
+    layouts = Layouts(place)
+    for _ in range(4):
+        QApplication.processEvents()
+    assert (layouts.count, place.width()) == (0, 320)  # what has been needed once will be again
