@@ -8,6 +8,7 @@ first. Exit code 0: measured; 1: a row could not be measured; 2: bad input.
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -22,7 +23,7 @@ from tests.bench.machine import this_machine
 from tests.bench.rows import ROWS, chosen, measure_all
 from tests.bench.table import show
 from tests.bench.trees import link_classes, write_images
-from tests.bench.whole_run import ROOT
+from tests.bench.whole_run import PATIENT, ROOT
 
 CLIP_ART: Final = ROOT / ".test-data" / "openclipart6"
 _FEW: Final = 48  # images for --quick
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # also then no process and no folder is left behind
     try:
         rows = chosen(options.rows)
+        if options.quick:
+            os.environ.update(PATIENT)
         extent = _extent(options)
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             folder = Path(name)

@@ -3,7 +3,8 @@
 import contextlib
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,15 @@ from cnnstudio.core.config import load_config
 from cnnstudio.data.scan import Catalog
 from cnnstudio.models.weight_sources import available, weight_source
 from tests.bench.extent import Extent
+from tests.bench.machine import usable_cores
 from tests.bench.side import Block, Side, interleaved
 from tests.bench.statistics import rotated
 from tests.bench.task import Mode, Task
-from tests.bench.trees import Tree, link_tree, readable
+from tests.bench.trees import Tree, link_tree, opaque_copies, readable
 from tests.bench.whole_run import WholeRun, run_whole
 
 _ARCH: Final[dict[Mode, str]] = {"freeze": "efficientnet_lite0", "finetune": "resnet18"}
+_CORES: Final = 3  # that a run takes with its loader processes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ class Lab:
         """
         self.extent = extent
         self.folder = folder
-        self._data, self._most = data, most
+        self.data = data
+        self._most = most
         self._numbers = itertools.count()
         self._sides: dict[str, Side] = {}
         self._open = contextlib.ExitStack()
         self._compared: dict[Mode, Compared] = {}
-        self._trees: dict[int, Tree] = {}
+        self._catalogs: dict[Path, Catalog] = {}
+        self._trees: dict[tuple[Path, int], Tree] = {}
         self._first: list[tuple[WholeRun, Path]] = []
 
     def __enter__(self) -> "Lab":
@@ -67,16 +72,26 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    @cached_property
-    def catalog(self) -> Catalog:
-        """The images that every side can read."""
-        return readable(self._data, most=self._most)
+    def tree(self, seed: int = 0, data: Path | None = None) -> Tree:
+        """Return the tree of the division that a seed decides, of the images that every side can read.
 
-    def tree(self, seed: int = 0) -> Tree:
-        """Return the tree of the division that a seed decides."""
-        if seed not in self._trees:
-            self._trees[seed] = link_tree(self.catalog, self.folder / f"tree-{seed}", seed=seed)
-        return self._trees[seed]
+        Args:
+            seed: Of the division.
+            data: The folder of images, if it is another.
+        """
+        folder = self.data if data is None else data
+        if (folder, seed) not in self._trees:
+            self._trees[folder, seed] = link_tree(self._catalog(folder), self.fresh("tree"), seed=seed)
+        return self._trees[folder, seed]
+
+    def copies(self, data: Path) -> Path:
+        """Return a folder of opaque copies of images, no larger than training wants them."""
+        return opaque_copies(self._catalog(data), self.fresh("copies"), side=2 * self.extent.image_size)
+
+    def _catalog(self, folder: Path) -> Catalog:
+        if folder not in self._catalogs:
+            self._catalogs[folder] = readable(folder, most=self._most)
+        return self._catalogs[folder]
 
     def fresh(self, name: str) -> Path:
         """Return the path of a folder that is not there yet."""
@@ -111,7 +126,7 @@ class Lab:
         load_config(None, task.settings())  # said here and not by each process
         return [*command, *settings]
 
-    def whole(self, task: Task, cache: Path | None = None) -> WholeRun:
+    def whole(self, task: Task, cache: Path | None = None, *, timed: bool = True) -> WholeRun:
         """Measure one whole process, with an empty cache unless an earlier run's is given."""
         out = self.fresh("run")
         if task.kind == "ours":
@@ -120,7 +135,22 @@ class Lab:
             module = "tests.bench.probe" if task.kind == "probe" else "tests.bench.worker"
             command = [sys.executable, "-m", module, task.to_json()]
         sys.stderr.write(f"  a whole run: {task.kind}, {task.mode}, {task.arch}\n")
-        return run_whole(command, cache=self.fresh("cache") if cache is None else cache)
+        return run_whole(command, cache=self.fresh("cache") if cache is None else cache, timed=timed)
+
+    def untimed(self, tasks: Sequence[Task]) -> list[WholeRun]:
+        """Run whole processes of which only the outcome counts, several at a time where there are cores for them."""
+        at_once = usable_cores() // _CORES
+        if at_once < 2:
+            return [self._untimed(task) for task in tasks]
+        with ThreadPoolExecutor(at_once, thread_name_prefix="bench-whole") as executor:
+            return list(executor.map(self._untimed, tasks))
+
+    def _untimed(self, task: Task) -> WholeRun:
+        """Run a whole process, and tell its accuracy at once: it is known also if a later one is interrupted."""
+        run = self.whole(task, timed=False)
+        told = ", ".join(f"{each['val_accuracy']:.2%}" for each in run.events if "val_accuracy" in each)
+        sys.stderr.write(f"  {task.kind}, {task.mode}, seed {task.seed}, {task.tree[0].name}: {told}\n")
+        return run
 
     def compared(self, mode: Mode) -> Compared:
         """Measure whole runs of ours and the tutorial in turn; a second call gives the same runs."""

@@ -12,7 +12,13 @@ from typing import Final
 import psutil
 
 _FLAGS: Final = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
-_PROGRAM: Final = "import torch; d = torch.accelerator.current_accelerator(check_available=True); print(d or 'cpu')"
+_PROGRAM: Final = """
+import torch
+
+device = torch.accelerator.current_accelerator(check_available=True)
+name = getattr(torch.get_device_module(device), "get_device_name", str) if device else str
+print(device or "cpu", name())
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Machine:
         physical_cores: Cores of the computer without hyper-threads.
         memory: Bytes.
         flags: Those instruction sets that matter here and that the processor has.
-        accelerator: What torch would compute on: `cpu`, `cuda` …
+        accelerator: What torch would compute on: `cpu`, `cuda NVIDIA H200` …
         system: Operating system.
         python: Version.
         torch: Version.
@@ -62,7 +68,7 @@ def this_machine() -> Machine:
     asked = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True)
     cpuinfo = Path("/proc/cpuinfo")
     text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.is_file() else ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     known = set(_entry(text, "flags").split())
     return Machine(
         processor=_entry(text, "model name") or platform.processor() or platform.machine(),
@@ -77,6 +83,11 @@ def this_machine() -> Machine:
         torchvision=metadata.version("torchvision"),
         load=psutil.getloadavg()[0],
     )
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _entry(text: str, name: str) -> str:

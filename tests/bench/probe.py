@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from cnnstudio.core.config import load_config
-from cnnstudio.data.cache import ImageStore, read_catalog
+from cnnstudio.data.cache import read_catalog
+from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.scan import scan
 from cnnstudio.models import registry
 from cnnstudio.models.create import create

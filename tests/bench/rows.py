@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from cnnstudio.core.errors import InputError, did_you_mean
 from tests.bench import block_rows, whole_rows
+from tests.bench.accuracy_row import accuracy
 from tests.bench.frames_row import gui_frames
 from tests.bench.growth_row import growth
 from tests.bench.lab import Lab
@@ -45,7 +46,7 @@ ROWS: Final = (
     Row("finetune-timm", block_rows.finetune_timm, "blocks"),
     Row("memory", whole_rows.memory, "runs"),
     Row("growth", growth, "runs"),
-    Row("accuracy", whole_rows.accuracy, "runs"),
+    Row("accuracy", accuracy, "runs"),
 )
 
 

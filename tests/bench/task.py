@@ -22,6 +22,7 @@ class Task:
         batch: Images in a step.
         image_size: Side of the network's input in pixels.
         epochs: How many.
+        seed: Of initial weights, order and augmentation.
         warm_up: Steps that are not measured, at the start.
         watch: Whether all live views are watched at once.
         by_blocks: Whether the process waits between blocks for its turn.
@@ -35,6 +36,7 @@ class Task:
     batch: int = 32
     image_size: int = 224
     epochs: int = 1
+    seed: int = 0
     warm_up: int = 0
     watch: bool = False
     by_blocks: bool = False
@@ -63,4 +65,5 @@ class Task:
             f"data.batch_size={self.batch}",
             f"data.image_size={self.image_size}",
             f"train.epochs={self.epochs}",
+            f"train.seed={self.seed}",
         )

@@ -7,7 +7,7 @@ from PIL import Image
 from cnnstudio.core.errors import InputError
 from cnnstudio.data.scan import scan
 from cnnstudio.data.splits import split
-from tests.bench.trees import link_classes, link_tree, readable, write_images
+from tests.bench.trees import link_classes, link_tree, opaque_copies, readable, write_images
 
 
 def test_the_tree_is_divided_as_a_run_divides_the_folder(image_tree: Callable[..., Path], tmp_path: Path) -> None:
@@ -46,3 +46,23 @@ def test_written_images_differ_and_nest(tmp_path: Path) -> None:
     small, large = (link_classes(paths[:size], tmp_path / str(size)) for size in (8, 12))
     assert [image.path.resolve() for image in scan(small).images] == sorted(paths[:8])
     assert scan(large).counts() == (3, 3, 3, 3)
+
+
+def test_copies_are_opaque_and_no_larger_than_wanted(tmp_path: Path) -> None:
+    for name, size in (("ant", (40, 20)), ("bee", (6, 8))):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGBA", size, (200, 0, 0, 0 if number else 255)).save(
+                tmp_path / "images" / name / f"{number}.png"
+            )
+    folder = opaque_copies(readable(tmp_path / "images"), tmp_path / "copies", side=20)
+    found = {}
+    for path in sorted(folder.rglob("*.png")):
+        with Image.open(path) as image:
+            found[path.relative_to(folder).as_posix()] = (image.mode, image.size, image.getpixel((1, 1)))
+    assert found == {
+        "ant/000000.png": ("RGB", (20, 10), (200, 0, 0)),
+        "ant/000001.png": ("RGB", (20, 10), (255, 255, 255)),
+        "bee/000002.png": ("RGB", (6, 8), (200, 0, 0)),
+        "bee/000003.png": ("RGB", (6, 8), (255, 255, 255)),
+    }

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.bench.lab import Lab
 from tests.bench.result import Result, Target
-from tests.bench.statistics import Estimate, estimate, paired_ratio
+from tests.bench.statistics import Estimate, paired_ratio
 from tests.bench.task import Mode
 from tests.bench.whole_run import WholeRun
 
@@ -15,7 +15,6 @@ FASTER: Final = Target(low=60.0, aim="150×")
 THAN_FASTAI: Final = Target(low=10.0, aim="25×")
 SECOND: Final = Target(low=20.0)
 MEMORY: Final = Target(high=1.0)
-ACCURACY: Final = Target(low=0.0)
 _FASTAI_EPOCHS: Final = 5
 _MODES: Final[dict[Mode, str]] = {"freeze": "frozen EfficientNet-Lite0", "finetune": "fine-tuned ResNet-18"}
 
@@ -61,8 +60,7 @@ def frozen_fastai(lab: Lab) -> Result:
     task = lab.task("freeze").but(kind="fastai", epochs=_FASTAI_EPOCHS)
     peer = [lab.whole(task) for _ in ours]
     found = paired_ratio(_walls(peer), _walls(ours))
-    accuracy = median([each.last("run_ended")["best_val_accuracy"] for each in ours])
-    theirs = median([each.last("epoch")["val_accuracy"] for each in peer])
+    accuracy, theirs = (median([each.last("epoch")["val_accuracy"] for each in runs]) for runs in (ours, peer))
     return Result(
         row="frozen-fastai",
         what=what,
@@ -121,35 +119,6 @@ def memory(lab: Lab) -> Result:
             f"{name}: {ratio.value:.2f}× ({_peak(one) / 1e9:.2f} against {_peak(other) / 1e9:.2f} GB)"
             for ratio, name, one, other in found
         ),
-    )
-
-
-def accuracy(lab: Lab) -> Result:
-    """Our defaults against the better of logistic regression on the same frozen features and fastai's `fine_tune`."""
-    seeds = range(lab.extent.seeds)
-    trees = tuple(lab.tree(seed).folder for seed in seeds)
-    task = lab.task("freeze")
-    probed = [each["val_accuracy"] for each in lab.whole(task.but(kind="probe", tree=trees)).events]
-    runs = [lab.first_runs(1)[0][0], *(lab.whole(task.but(tree=(tree,))) for tree in trees[1:])]
-    last = [run.last("epoch")["val_accuracy"] for run in runs]
-    best = [run.last("run_ended")["best_val_accuracy"] for run in runs]
-    notes = [f"ours {median(last):.1%}, the probe {median(probed):.1%}"]
-    rivals = [probed]
-    if find_spec("fastai") is not None:
-        tuning = task.but(kind="fastai", mode="finetune", epochs=_FASTAI_EPOCHS)
-        tuned = [lab.whole(tuning.but(tree=(tree,))).last("epoch")["val_accuracy"] for tree in trees]
-        notes.append(f"fastai's fine_tune({_FASTAI_EPOCHS}) {median(tuned):.1%}")
-        rivals.append(tuned)
-    better = [max(each) for each in zip(*rivals, strict=True)]
-    found = estimate([100 * (mine - theirs) for mine, theirs in zip(last, better, strict=True)])
-    return Result(
-        row="accuracy",
-        what=f"accuracy of our last epoch less that of the better rival, median of {len(seeds)} divisions",
-        unit=" points",
-        found=found,
-        target=ACCURACY,
-        reached=ACCURACY.reached(found.value),
-        notes=(*notes, f"ours with the best epoch's weights, which are kept: {median(best):.1%}"),
     )
 
 

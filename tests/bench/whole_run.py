@@ -18,6 +18,7 @@ import psutil
 from tests.bench.process_tree import memory
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+PATIENT: Final = {"OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": "2"}
 _KIBI: Final = 1024 if sys.platform == "linux" else 1  # macOS counts `ru_maxrss` in bytes
 
 
@@ -46,13 +47,15 @@ class WholeRun:
         return next(each for each in reversed(self.events) if each["event"] == event)
 
 
-def run_whole(command: Sequence[str], *, cache: Path, every: float = 0.25) -> WholeRun:
+def run_whole(command: Sequence[str], *, cache: Path, every: float = 0.25, timed: bool = True) -> WholeRun:
     """Run a command and measure it.
 
     Args:
         command: What to run; its stdout is lines of JSON.
         cache: The user's cache folder as the process sees it; empty, unless an earlier run is to be known.
         every: Seconds between two looks at the memory. A single process tells its own peak exactly, whatever this is.
+        timed: Whether the time counts. If not, threads do not spin while they wait for each other, which on a busy
+            machine takes many times as long as the work.
 
     Raises:
         MeasuredError: It ended with an error.
@@ -62,7 +65,7 @@ def run_whole(command: Sequence[str], *, cache: Path, every: float = 0.25) -> Wh
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(cache),
+            env=environment(cache) | ({} if timed else PATIENT),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
@@ -88,7 +91,8 @@ def run_whole(command: Sequence[str], *, cache: Path, every: float = 0.25) -> Wh
 def environment(cache: Path) -> dict[str, str]:
     """Return the environment of a measured process, which finds nothing of other runs in the user's folders."""
     cache.mkdir(parents=True, exist_ok=True)
-    return {**os.environ, "HOME": str(cache), "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+    found = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "HOME": str(cache), "XDG_CACHE_HOME": str(cache), "PYTHONPATH": found}
 
 
 def tail(text: str, lines: int = 15) -> str:

@@ -11,6 +11,7 @@ https://docs.fast.ai/quick_start.html and https://docs.fast.ai/tutorial.vision.h
 """
 
 import importlib
+import mimetypes
 from typing import Any, Final
 
 from torch import nn
@@ -25,7 +26,9 @@ _ENDLESS: Final = 10_000
 
 def run(task: Task, listener: Listener) -> None:
     """Train with a fastai learner whose callback tells the listener of every step."""
+    mimetypes.add_type("image/webp", ".webp")  # fastai goes by this table, which lacks it before Python 3.13
     vision: Any = importlib.import_module("fastai.vision.all")
+    vision.set_seed(task.seed)
     data = vision.ImageDataLoaders.from_folder(
         task.tree[0],
         train="train",
