@@ -31,9 +31,9 @@ _KIND: Final = "features"
 _BATCH: Final = {"cpu": 16}
 _BATCH_ELSEWHERE: Final = 64
 # Views of each training image where they are shifted and mirrored: as many as keep the passes of the frozen part within
-# a budget, for they bring little. The best validation accuracy with one, two and four views was 78.6, 78.3 and 78.3 % on
-# 1,742 pieces of clip art, 67.8, 66.7 and 66.1 % on 180 of them, and 85.0, 84.9 and 85.4 % on 1,000 pieces of clothing
-# (means of 5 seeds).
+# a budget, for they bring little. The best validation accuracy with one, two and four views was 78.6, 78.3 and 78.3 %
+# on 1,742 pieces of clip art, 67.8, 66.7 and 66.1 % on 180 of them, and 85.0, 84.9 and 85.4 % on 1,000 pieces of
+# clothing (means of 5 seeds).
 _MOST_VIEWS: Final = 4
 _PASSES: Final = {"cpu": 1_000}
 _PASSES_ELSEWHERE: Final = 50_000

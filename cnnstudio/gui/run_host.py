@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control, Watch
+from cnnstudio.core.events import Phase
 from cnnstudio.core.pictures import Picture
 from cnnstudio.gui.thread_host import ThreadHost
 from cnnstudio.gui.turns import Turns
@@ -72,7 +73,9 @@ class RunHost(QObject):
         events = self._host.drain()
         told = [event for event in events if not isinstance(event, Picture)]
         if told:
-            self._turns.later(partial(self.streamed.emit, told), self.drawing.emit)
+            self._turns.later(partial(self.streamed.emit, told))
+        if any(not isinstance(event, Phase) for event in told):
+            self._turns.later(self.drawing.emit)
         self._turns.later(*(partial(self.streamed.emit, [event]) for event in events if isinstance(event, Picture)))
         if holding:
             self._turns.later(self.held.emit)

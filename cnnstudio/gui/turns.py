@@ -13,7 +13,7 @@ Later = Callable[[Turn], None]
 
 _TICK_MS: Final = 33
 _ROOM: Final = 0.005  # seconds of a tick that turns may take together
-_WEIGHT: Final = 0.1  # of the latest tick in the mean
+_MEMORY: Final = 60  # ticks with turns, of which the dearest counts
 
 
 def at_once(turn: Turn) -> None:
@@ -24,7 +24,8 @@ def at_once(turn: Turn) -> None:
 class Turns(QObject):
     """Work of the window's thread, one piece after the other: one a tick, or as many as are known to fit into it.
 
-    What a turn takes is measured from one tick to the next, and so with the painting that follows it.
+    What a turn takes is measured from one tick to the next, and so with the painting that follows it; the dearest one of
+    the latest ticks decides, as turns differ much.
 
     Signals:
         free: Nothing waits, and more may be asked for; told at the begin of a tick while `keep` is wanted.
@@ -32,11 +33,11 @@ class Turns(QObject):
 
     free = Signal()
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, *, memory: int = _MEMORY) -> None:
         super().__init__(parent)
         self._waiting: deque[Turn] = deque()
         self._kept = self._closed = False
-        self._mean = _ROOM  # seconds of a turn
+        self._costs: deque[float] = deque([_ROOM], memory)  # seconds of a turn in each of the latest ticks
         self._taken = 0  # turns of the latest tick
         self._clock = 0.0
         self._timer = QTimer(self)
@@ -83,14 +84,14 @@ class Turns(QObject):
     def _tick(self) -> None:
         before, self._clock = self._clock, time.thread_time()
         if self._taken:
-            self._mean += _WEIGHT * ((self._clock - before) / self._taken - self._mean)
+            self._costs.append((self._clock - before) / self._taken)
         self._taken = 0
         if not self._waiting and self._kept:
             self.free.emit()
-        for _ in range(max(1, int(_ROOM / self._mean))):
-            if self._waiting:
-                self._taken += 1
-                self._waiting.popleft()()
+        most = max(1, int(_ROOM / max(self._costs)))
+        while self._waiting and self._taken < most and time.thread_time() - self._clock < _ROOM:
+            self._taken += 1
+            self._waiting.popleft()()
         self._rest()
 
     def _rest(self) -> None:

@@ -28,7 +28,7 @@ UNSEEN: Final = "none"
 """Name of what is measured while another page is shown: what the training alone does to the window."""
 
 _BEAT_MS: Final = 16
-_OPENING_MS: Final = 1000  # in which a view is made and drawn for the first time
+_OPENING: Final = 1.0  # seconds from the first picture on, in which a view is made and drawn for the first time
 _FEWEST: Final = 4  # ticks that tell something
 _PATIENCE_MS: Final = 180_000  # until a step is reported
 _STAGE_MS: Final = 250  # between two stages of a step that is stepped through
@@ -81,7 +81,7 @@ class _Frames(QObject):
         self._late: list[float] = []  # ms
         self._spent: list[float] = []  # ms of the thread's processor time from one tick to the next
         self._pictures = self._steps = 0
-        self._began = self._beaten = self._clock = 0.0
+        self._began = self._opened = self._beaten = self._clock = 0.0
         self._opening = 0.0  # ms of the longest tick of the opening
         self._beat = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=_BEAT_MS)
         self._beat.timeout.connect(self._measure_late)
@@ -98,7 +98,10 @@ class _Frames(QObject):
 
     @Slot(object)
     def _count(self, events: list[Event]) -> None:
-        self._pictures += sum(isinstance(event, Picture) for event in events)
+        pictures = sum(isinstance(event, Picture) for event in events)
+        if pictures and not self._pictures:
+            self._opened = time.perf_counter()
+        self._pictures += pictures
         steps = sum(isinstance(event, StepEnded) for event in events)
         self._steps += steps
         if steps and not self._beat.isActive() and not self.done:
@@ -123,14 +126,14 @@ class _Frames(QObject):
         self._session.run.resume()
         self._late, self._spent, self._pictures, self._steps = [], [], 0, 0
         self._opening = 0.0
-        self._began = self._beaten = time.perf_counter()
+        self._began = self._opened = self._beaten = time.perf_counter()
         self._clock = time.thread_time()
         self._window.show_page("data" if self._view == UNSEEN else "train")
         if self._view != UNSEEN:
             press(self._window, f"train.views.{self._view}")
         if self._view == "step":
             self._stepping.start()
-        QTimer.singleShot(round(1000 * self._seconds) + _OPENING_MS, self, self._next)
+        QTimer.singleShot(round(1000 * self._seconds), self, self._next)
 
     @Slot()
     def _measure_late(self) -> None:
@@ -143,7 +146,7 @@ class _Frames(QObject):
         now = time.thread_time()
         spent = 1000 * (now - self._clock)
         self._clock = now
-        if time.perf_counter() - self._began < _OPENING_MS / 1000:
+        if time.perf_counter() - self._opened < _OPENING:
             self._opening = max(self._opening, spent)
         else:
             self._spent.append(spent)

@@ -18,8 +18,8 @@ def gui_frames(lab: Lab) -> Result:
     """The window beside a training of ResNet-18 in its thread, with each live view in turn.
 
     A tick is all that the thread computes from one tick of the window's timer to the next: events are taken from the
-    mailbox, the view takes its pictures, and the window is painted anew. The second in which a view is opened is told
-    apart: its widgets are made then.
+    mailbox, the view takes its pictures, and the window is painted anew. What it takes while a view opens, from the
+    press on its name until a second after its first picture, is told apart: its widgets are made then.
     """
     extent = lab.extent
     side = min(_SIDE, extent.image_size)
@@ -42,7 +42,7 @@ def gui_frames(lab: Lab) -> Result:
         }
         notes.append(
             f"{view}: a tick {figures['tick']:.1f} ms (p99), {figures['tick_longest']:.1f} at most, "
-            f"{figures['opening']:.1f} in the second of its opening; a timer of 16 ms {figures['late']:.1f} ms late "
+            f"{figures['opening']:.1f} while it opens; a timer of 16 ms {figures['late']:.1f} ms late "
             f"(p99), {figures['late_longest']:.1f} at most; {figures['pictures']:.1f} pictures/s"
         )
     return Result(

@@ -119,8 +119,9 @@ class LiveViews(QWidget):
 
     @Slot()
     def _show_step(self) -> None:
-        self._pills.set_value("step")
-        self._present("step")
+        if self._current is not self._cards["step"]:
+            self._pills.set_value("step")
+            self._present("step")
 
     @Slot(str, float, float)
     def _point(self, curve: str, begin: float, end: float) -> None:

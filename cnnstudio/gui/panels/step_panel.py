@@ -65,7 +65,7 @@ class StepPanel(LiveCard):
         self._hint.setProperty("role", "muted")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setWordWrap(True)
-        self._table = StepTable("train.step.tensors")
+        self._table = StepTable("train.step.tensors", session.turns.later)
         self._picture = TensorPicture("train.step.picture")
         self._save = save_button("train.step.save", "Save the tensor as PNG, or the figures of the stage as CSV")
         self._pages = QStackedWidget()

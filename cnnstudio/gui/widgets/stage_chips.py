@@ -30,6 +30,8 @@ class StageChips(QWidget):
 
     def set_current(self, stage: str) -> None:
         """Mark a stage, or none."""
+        if stage == self.current and self.accessibleName():
+            return
         self.current = stage
         at = STAGES.index(stage) + 1 if stage in STAGES else 0
         self.setAccessibleName(f"Stage {at} of {len(STAGES)}: {stage}" if at else "No stage has been taken")

@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from PySide6.QtCore import QItemSelectionModel, Signal
-from PySide6.QtGui import QBrush, QColor, QResizeEvent
+from PySide6.QtCore import QItemSelectionModel, QRect, Signal
+from PySide6.QtGui import QBrush, QColor, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from cnnstudio.core.pictures import StepStage
 from cnnstudio.gui.theme import LIGHT, Tokens
+from cnnstudio.gui.turns import Later, at_once
+from cnnstudio.gui.widgets.row_delegate import RowDelegate
 from cnnstudio.gui.widgets.row_model import Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
 
@@ -107,6 +110,7 @@ COLUMNS: Final = (
     ),
 )
 _SHAPE: Final = 2
+_SLICE: Final = 5  # rows that are painted together
 _WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−8.8e−10", 4: "−8.8e−10", 5: "−8.8e−10", 6: "100 %"}
 
 
@@ -119,8 +123,10 @@ class StepTable(QTableView):
 
     tensor_chosen = Signal(str)
 
-    def __init__(self, object_name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, object_name: str, later: Later = at_once, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._later = later
+        self._arriving = False
         font = self.font()
         font.setPointSizeF(_FONT * font.pointSizeF())
         self.setFont(font)
@@ -130,6 +136,7 @@ class StepTable(QTableView):
         self.rows_model: RowModel[TensorRow] = RowModel(COLUMNS, self)
         self.rows_model.note = TensorRow.sentence
         self.setModel(self.rows_model)
+        self.setItemDelegate(RowDelegate(self.rows_model, self))
         header = self.horizontalHeader()
         header.setStretchLastSection(False)
         for column in range(len(COLUMNS)):
@@ -141,6 +148,16 @@ class StepTable(QTableView):
                 header.resizeSection(column, self.fontMetrics().horizontalAdvance(words) + _PADDING)
         self.selectionModel().currentRowChanged.connect(self._announce)
         self.set_tokens(LIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint a new stage from above to below, some rows in each turn: all of them take long."""
+        area, high = event.rect(), _SLICE * self.verticalHeader().defaultSectionSize()
+        if not self._arriving or area.height() <= high:
+            super().paintEvent(event)
+            self._arriving = self._arriving and area.bottom() < self.viewport().rect().bottom()
+            return
+        super().paintEvent(QPaintEvent(QRect(area.left(), area.top(), area.width(), high)))
+        self._later(partial(self.viewport().update, area.adjusted(0, high, 0, 0)))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Leave out what a tensor is where there is no room: its name, and its tooltip, say it too."""
@@ -162,6 +179,7 @@ class StepTable(QTableView):
             wide = max(map(self.fontMetrics().horizontalAdvance, (longest, _WIDEST[_SHAPE])))
             self.horizontalHeader().resizeSection(_SHAPE, wide + _PADDING)
             self.selectionModel().blockSignals(False)
+            self._paint_once()
         self.select(stage.tensor)
 
     def clear(self) -> None:
@@ -197,6 +215,16 @@ class StepTable(QTableView):
         brush = QBrush(part)
         self.rows_model.background = lambda row: heading if not row.name else brush if row.formula else None
         self.viewport().update()
+
+    def _paint_once(self) -> None:
+        """Paint nothing until Qt has moved columns and rows, each of which it would paint the whole table for."""
+        self.viewport().setUpdatesEnabled(False)
+        self.executeDelayedItemsLayout()
+        self._later(self._arrive)
+
+    def _arrive(self) -> None:
+        self._arriving = True
+        self.viewport().setUpdatesEnabled(True)  # which paints all of it
 
     def _go_to_chosen(self) -> None:
         """Bring the chosen row into the middle, with the block that it belongs to around it."""
