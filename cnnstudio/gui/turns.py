@@ -24,8 +24,8 @@ def at_once(turn: Turn) -> None:
 class Turns(QObject):
     """Work of the window's thread, one piece after the other: one a tick, or as many as are known to fit into it.
 
-    What a turn takes is measured from one tick to the next, and so with the painting that follows it; the dearest one of
-    the latest ticks decides, as turns differ much.
+    What a turn takes is measured from one tick to the next, and so with the painting that follows it. The dearest one
+    of the latest ticks decides, as turns differ much.
 
     Signals:
         free: Nothing waits, and more may be asked for; told at the begin of a tick while `keep` is wanted.
