@@ -85,8 +85,8 @@ class Smoother:
 def loss_top(*curves: NDArray[np.float64]) -> float:
     """Return where the loss axis should end.
 
-    Everything is shown unless a few points, or one of a few, tower over the rest: then the axis ends above the 95th
-    percentile, and they leave it. The result is a round number, so that the axis keeps still while losses arrive.
+    Everything is shown unless a few points tower over the rest: then the axis ends above the 95th percentile, and they
+    leave it. The result is a round number, so that the axis keeps still while losses arrive.
 
     Args:
         curves: Losses, each `(n,)`; may be empty.
@@ -97,7 +97,7 @@ def loss_top(*curves: NDArray[np.float64]) -> float:
         losses = losses[np.isfinite(losses)]
         if len(losses):
             highest = max(highest, float(losses.max()))
-            usual = max(usual, float(np.percentile(losses, 95, method="lower")))
+            usual = max(usual, float(np.percentile(losses, 95)))
     return round_up(1.05 * (highest if highest <= 2 * usual else 1.25 * usual))
 
 
