@@ -1,23 +1,10 @@
 import pytest
-from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import Theme
 from cnnstudio.gui.widgets.steady_label import SteadyLabel, tabular
-
-
-class Layouts(QObject):
-    """Counts how often a widget is laid out anew."""
-
-    def __init__(self, watched: QWidget) -> None:
-        super().__init__(watched)
-        self.count = 0
-        watched.installEventFilter(self)
-
-    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        self.count += event.type() == QEvent.Type.LayoutRequest
-        return False
+from tests.gui.widgets.layouts import Layouts
 
 
 @pytest.fixture
