@@ -13,7 +13,7 @@ Later = Callable[[Turn], None]
 
 _TICK_MS: Final = 33
 _ROOM: Final = 0.005  # seconds of a tick that turns may take together
-_MEMORY: Final = 60  # ticks with turns, of which the dearest counts
+_MEMORY: Final = 60
 
 
 def at_once(turn: Turn) -> None:
@@ -27,19 +27,31 @@ class Turns(QObject):
     What a turn takes is measured from one tick to the next, and so with the painting that follows it. The dearest one
     of the latest ticks decides, as turns differ much.
 
+    Args:
+        parent: The Qt owner.
+        memory: Ticks with turns, of which the dearest counts.
+        clock: Processor seconds of the thread that the turns are taken in.
+
     Signals:
         free: Nothing waits, and more may be asked for; told at the begin of a tick while `keep` is wanted.
     """
 
     free = Signal()
 
-    def __init__(self, parent: QObject | None = None, *, memory: int = _MEMORY) -> None:
+    def __init__(
+        self,
+        parent: QObject | None = None,
+        *,
+        memory: int = _MEMORY,
+        clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         super().__init__(parent)
+        self._now = clock
         self._waiting: deque[Turn] = deque()
         self._kept = self._closed = False
         self._costs: deque[float] = deque([_ROOM], memory)  # seconds of a turn in each of the latest ticks
         self._taken = 0  # turns of the latest tick
-        self._clock = 0.0
+        self._began = 0.0  # what the clock said at the latest tick
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -77,19 +89,19 @@ class Turns(QObject):
 
     def _go(self) -> None:
         if not self._timer.isActive():
-            self._clock, self._taken = time.thread_time(), 0
+            self._began, self._taken = self._now(), 0
             self._timer.start()
 
     @Slot()
     def _tick(self) -> None:
-        before, self._clock = self._clock, time.thread_time()
+        before, self._began = self._began, self._now()
         if self._taken:
-            self._costs.append((self._clock - before) / self._taken)
+            self._costs.append((self._began - before) / self._taken)
         self._taken = 0
         if not self._waiting and self._kept:
             self.free.emit()
         most = max(1, int(_ROOM / max(self._costs)))
-        while self._waiting and self._taken < most and time.thread_time() - self._clock < _ROOM:
+        while self._waiting and self._taken < most and self._now() - self._began < _ROOM:
             self._taken += 1
             self._waiting.popleft()()
         self._rest()

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,9 +8,24 @@ from cnnstudio.gui.turns import Turns
 Turn = Callable[[], None]
 
 
+class Clock:
+    """Processor time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 @pytest.fixture
-def turns(qtbot: QtBot) -> Iterator[Turns]:
-    turns = Turns()
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def turns(qtbot: QtBot, clock: Clock) -> Iterator[Turns]:
+    turns = Turns(clock=clock)
     yield turns
     turns.keep(on=False)
     turns.finish()
@@ -20,45 +34,53 @@ def turns(qtbot: QtBot) -> Iterator[Turns]:
 class Ticks:
     """Notes in which tick each turn was taken."""
 
-    def __init__(self, turns: Turns) -> None:
+    def __init__(self, turns: Turns, clock: Clock) -> None:
         self.taken: list[int] = []
+        self._clock = clock
         self._tick = 0
         turns._timer.timeout.connect(self._count)  # called behind the turns' own slot
 
     def _count(self) -> None:
         self._tick += 1
 
-    def turn(self, seconds: float = 0.0) -> Turn:
+    def turn(self, seconds: float = 0.0001) -> Turn:
         """Return work that takes some processor time."""
 
         def work() -> None:
             self.taken.append(self._tick)
-            until = time.thread_time() + seconds
-            while time.thread_time() < until:
-                pass
+            self._clock.seconds += seconds
 
         return work
 
 
-def test_what_takes_long_has_a_tick_of_its_own(qtbot: QtBot, turns: Turns) -> None:
-    ticks = Ticks(turns)
+def test_what_takes_long_has_a_tick_of_its_own(qtbot: QtBot, turns: Turns, clock: Clock) -> None:
+    ticks = Ticks(turns, clock)
     turns.later(*(ticks.turn(0.006) for _ in range(5)))
     qtbot.waitUntil(lambda: len(ticks.taken) == 5)
     assert ticks.taken == [0, 1, 2, 3, 4]
 
 
-def test_what_is_known_to_be_quick_shares_a_tick(qtbot: QtBot) -> None:
-    turns = Turns(memory=5)
-    ticks = Ticks(turns)
-    turns.later(*(ticks.turn() for _ in range(40)))
-    qtbot.waitUntil(lambda: len(ticks.taken) == 40, timeout=10_000)
+def test_what_is_known_to_be_quick_shares_a_tick(qtbot: QtBot, clock: Clock) -> None:
+    turns = Turns(memory=5, clock=clock)
+    ticks = Ticks(turns, clock)
+    turns.later(*(ticks.turn(0.0012) for _ in range(16)))
+    qtbot.waitUntil(lambda: len(ticks.taken) == 16)
     counts = [ticks.taken.count(tick) for tick in range(ticks.taken[-1] + 1)]
-    assert counts[:5] == [1] * 5  # until what had to be supposed at first is forgotten
-    assert max(counts) > 2
+    assert counts == [1] * 5 + [4, 4, 3]  # one each until what had to be supposed at first is forgotten
 
 
-def test_one_that_was_slow_is_not_forgotten_at_once(qtbot: QtBot, turns: Turns) -> None:
-    ticks = Ticks(turns)
+def test_painting_counts_as_part_of_a_turn(qtbot: QtBot, turns: Turns, clock: Clock) -> None:
+    ticks = Ticks(turns, clock)
+    turns._costs[0] = 0.0001
+    turns._timer.timeout.connect(ticks.turn(0.006))  # stands for what is painted after them
+    turns.later(*(ticks.turn() for _ in range(60)))
+    qtbot.waitUntil(lambda: not turns.waiting)
+    counts = [ticks.taken.count(tick) for tick in range(ticks.taken[-1] + 1)]
+    assert counts[0] > counts[1] > 1
+
+
+def test_one_that_was_slow_is_not_forgotten_at_once(qtbot: QtBot, turns: Turns, clock: Clock) -> None:
+    ticks = Ticks(turns, clock)
     turns._costs[0] = 0.0001  # so far all were quick
     turns.later(ticks.turn(), ticks.turn(), ticks.turn(0.01), *(ticks.turn() for _ in range(6)))
     qtbot.waitUntil(lambda: len(ticks.taken) == 9)
