@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -28,7 +29,9 @@ from cnnstudio.gui.saved_file import png
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import RunView, SessionState
 from cnnstudio.gui.theme import Theme, Tokens
+from cnnstudio.gui.widgets.island import Island
 from cnnstudio.gui.widgets.stage_chips import StageChips
+from cnnstudio.gui.widgets.steady_words import SteadyWords
 from cnnstudio.gui.widgets.step_table import StepTable
 from cnnstudio.gui.widgets.tensor_picture import TensorPicture
 
@@ -57,9 +60,7 @@ class StepPanel(LiveCard):
         self._next.setObjectName("train.step.next")
         self._next.setProperty("role", "primary")
         self._next.setToolTip("Take the next stage of the step, and hold behind it (the . key)")
-        self._words = QLabel()
-        self._words.setObjectName("train.step.words")
-        self._words.setWordWrap(True)
+        self._words = SteadyWords("train.step.words")
         self._hint = QLabel(_IDLE)
         self._hint.setObjectName("train.step.hint")
         self._hint.setProperty("role", "muted")
@@ -91,10 +92,12 @@ class StepPanel(LiveCard):
         if not isinstance(picture, StepStage) or self._session.state.run.status not in _RESTING:
             return
         self._stage, self._coming = picture, False
-        for draw in (self._table.show_stage, self._picture.show_tensor):
+        for draw in (self._tell, self._table.show_stage, self._picture.show_tensor):
             self._session.turns.later(partial(self._draw, draw, picture))
-        self._words.setText(sentences(picture))
-        self.set_subtitle(f"step {picture.step:,} · {picture.tensor}")
+
+    def _tell(self, stage: StepStage) -> None:
+        self._words.set_text(sentences(stage))
+        self.set_subtitle(f"step {stage.step:,} · {stage.tensor}")
         self._show(self._session.state)
 
     def _draw(self, draw: Callable[[StepStage], None], stage: StepStage) -> None:
@@ -120,7 +123,9 @@ class StepPanel(LiveCard):
         top.setSpacing(12)
         top.addWidget(self._chips)
         top.addStretch(1)
-        top.addWidget(self._next)
+        button = Island(self._next)
+        button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        top.addWidget(button)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.setObjectName("train.step.split")
         split.setChildrenCollapsible(False)

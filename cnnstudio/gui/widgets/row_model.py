@@ -83,10 +83,10 @@ class RowModel(QAbstractTableModel, Generic[Row]):
         self._rows = (*self._rows[:first], *rows, *self._rows[last + 1 :])
         self.dataChanged.emit(self.index(first, 0), self.index(last, self.columnCount() - 1))
 
-    def cell(self, row: int, column: int) -> tuple[str, Qt.AlignmentFlag, QBrush | None]:
-        """Return words, place and ground of a cell."""
+    def cell(self, row: int, column: int) -> tuple[str, bool, QBrush | None]:
+        """Return the words of a cell, whether they are a number, and its ground."""
         shown, told = self._rows[row], self._columns[column]
-        return told.text(shown), _alignment(told), self.background(shown)
+        return told.text(shown), told.number is not None, self.background(shown)
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         """Return the number of rows."""

@@ -12,12 +12,12 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidge
 from cnnstudio.core.pictures import StepStage
 from cnnstudio.gui.theme import LIGHT, Tokens
 from cnnstudio.gui.turns import Later, at_once
-from cnnstudio.gui.widgets.row_delegate import RowDelegate
+from cnnstudio.gui.widgets.row_delegate import PADDING, RowDelegate
 from cnnstudio.gui.widgets.row_model import Column, RowModel
 from cnnstudio.gui.widgets.table import prepare_table
 
 _FONT: Final = 0.92  # of the usual size
-_PADDING: Final = 23  # of a cell, on both sides together, and a pixel for rounding
+_PADDING: Final = 2 * PADDING + 1  # of a cell, and a pixel for rounding
 _ROOMY: Final = 640  # pixels from which on there is a column for what a tensor is
 _WHAT: Final = 1
 _INDENT: Final = "    "
@@ -110,7 +110,7 @@ COLUMNS: Final = (
     ),
 )
 _SHAPE: Final = 2
-_SLICE: Final = 5  # rows that are painted together
+_SLICE: Final = 4  # rows that are painted together
 _WIDEST: Final = {_SHAPE: "32×64×8×8", 3: "−8.8e−10", 4: "−8.8e−10", 5: "−8.8e−10", 6: "100 %"}
 
 
