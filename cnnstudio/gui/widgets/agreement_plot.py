@@ -46,7 +46,7 @@ class AgreementPlot(ScopePlot):
         self.can_point_at(there, xs[there], ys[there])
         known = np.concatenate((xs, ys[there]))
         low, high = float(known.min()), float(known.max())
-        self.set_range((low, high), (low, high), margin=0.06)
+        self.set_range((low, high), (low, high), margins=(0.06, 0.06))
         ends = self.box.viewRange()[0]
         self._diagonal.setData(ends, ends)
 

@@ -65,7 +65,9 @@ class ChannelChart(ScopePlot):
         self._dots.setData(places, values.astype(float), size=6 if count <= _MANY else 4)
         self.can_point_at(np.arange(count), places, values)
         start = self._kind.start
-        self.set_range((-1, count), (min(start, float(values.min())), max(start, float(values.max()))), margin=0.1)
+        self.set_range(
+            (-1, count), (min(start, float(values.min())), max(start, float(values.max()))), margins=(0.0, 0.1)
+        )
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return columns and values of the channels in their own order."""

@@ -65,7 +65,7 @@ class HistoryPlot(ScopePlot):
         self._latest.setData(steps[-1:], values[-1:])
         self._name()
         low, high = float(values.min()), float(values.max())
-        self.set_range((steps[0], max(steps[-1], steps[0] + _SHORTEST)), (low, high), margin=0.1)
+        self.set_range((steps[0], max(steps[-1], steps[0] + _SHORTEST)), (low, high), margins=(0.1, 0.1))
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return steps and values."""

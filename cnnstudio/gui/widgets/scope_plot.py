@@ -65,6 +65,7 @@ class ScopePlot(QWidget):
         self._arrange()
         self._ring = pg.ScatterPlotItem(size=_RING, brush=None)
         self._ring.setZValue(10)
+        self._ring.hide()
         self.box.addItem(self._ring, ignoreBounds=True)
         self._ranges = [(1.0, 0.0), (1.0, 0.0)]  # which hold nothing
         self._points: NDArray[np.float64] = np.empty((0, 2))
@@ -84,13 +85,15 @@ class ScopePlot(QWidget):
         if title != self._title.text():
             self._title.setText(title)
 
-    def set_range(self, xs: tuple[float, float], ys: tuple[float, float], *, margin: float = 0.0) -> None:
+    def set_range(
+        self, xs: tuple[float, float], ys: tuple[float, float], *, margins: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
         """Show a range of both axes; one that holds it without being much larger stays, so that nothing jitters.
 
         Args:
             xs: The least and the most to be seen from left to right.
             ys: The same from below to above.
-            margin: What to leave free beyond them, as a share of their distance.
+            margins: What to leave free beyond them on each axis, as a share of their distance.
         """
         for axis, (least_seen, most_seen) in enumerate((xs, ys)):
             flat = _FLAT * (abs(least_seen) or 1.0) / 2 if least_seen == most_seen else 0.0
@@ -98,7 +101,7 @@ class ScopePlot(QWidget):
             span = high - low
             least, most = self._ranges[axis]
             if not (least <= low and high <= most and most - least <= _ROOM * span):
-                least, most = self._ranges[axis] = low - margin * span, high + margin * span
+                least, most = self._ranges[axis] = low - margins[axis] * span, high + margins[axis] * span
                 self.box.setRange(**{"xy"[axis] + "Range": (least, most)}, padding=0)
                 self.axes[_SIDES[axis]].setTicks([self.ticks(least, most)])
 
@@ -119,7 +122,9 @@ class ScopePlot(QWidget):
     def ring(self, channel: int) -> None:
         """Put rings around a channel, or none for -1."""
         at = self._points[self._channels == channel]
-        self._ring.setData(at[:, 0], at[:, 1])
+        if len(at) or self._ring.isVisible():
+            self._ring.setData(at[:, 0], at[:, 1])
+            self._ring.setVisible(bool(len(at)))  # painting nothing takes time too
 
     def ringed(self) -> list[tuple[float, float]]:
         """Return where the rings are."""

@@ -67,7 +67,7 @@ class ValueHistogram(ScopePlot):
             others, tops = outline.steps()
             self._outline.setData(others, tops)
             low, high = min(low, others[0]), max(high, others[-1])
-        self.set_range((low, high), (0, 1.05), margin=0)
+        self.set_range((low, high), (0, 1.05), margins=(0.1, 0.0))
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return edges and heights of the filled steps."""

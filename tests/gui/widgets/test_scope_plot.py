@@ -42,7 +42,7 @@ def test_small_numbers_are_written_with_a_power_of_ten(plot: ScopePlot) -> None:
 
 
 def test_a_single_value_stands_in_the_middle_of_some_numbers(plot: ScopePlot) -> None:
-    plot.set_range((0, 64), (0.0, 0.0), margin=0.1)
+    plot.set_range((0, 64), (0.0, 0.0), margins=(0.1, 0.1))
     low, high = plot.box.viewRange()[1]
     assert low == pytest.approx(-high)
     assert [word for _, word in plot.ticks(low, high)] == ["−0.05", "0.00", "0.05"]
