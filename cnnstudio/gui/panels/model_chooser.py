@@ -7,6 +7,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy
 
 from cnnstudio.gui.history_view import epoch_words
+from cnnstudio.gui.seen import Seen
 from cnnstudio.gui.session import Session
 from cnnstudio.gui.state import SessionState
 from cnnstudio.gui.widgets.card import Card
@@ -23,6 +24,7 @@ class ModelChooser(Card):
     def __init__(self, session: Session) -> None:
         super().__init__("test.model_card", "Model")
         self._session = session
+        self._seen = Seen()
         self._runs = ComboField("test.run", "Run whose model is asked", {})
         self._runs.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._runs.setMinimumContentsLength(8)  # a long name must not widen the page
@@ -37,9 +39,12 @@ class ModelChooser(Card):
 
     def show_state(self, state: SessionState) -> None:
         """Show the runs and the one that is asked."""
-        folder = state.model_folder
-        if folder is None:
-            return
+        run, folder = state.run, state.model_folder
+        told = (run.started, run.active, run.has_model, run.best)
+        if self._seen.anew(folder, state.model_epoch, state.recent, *told) and folder is not None:
+            self._present(state, folder)
+
+    def _present(self, state: SessionState, folder: Path) -> None:
         started = state.run.started
         learning = Path(started.run) if started is not None and state.run.active else None
         runs = {str(path): path.name + (" · still learning" if path == learning else "") for path in _runs(state)}
@@ -63,7 +68,9 @@ class ModelChooser(Card):
     @Slot(str)
     def _choose(self, key: str) -> None:
         self._session.open_run(Path(key))
-        self.show_state(self._session.state)  # puts the choice back where the run could not be opened
+        state = self._session.state
+        if state.model_folder is not None:
+            self._present(state, state.model_folder)  # puts the choice back where the run could not be opened
 
 
 def facts(state: SessionState) -> str:

@@ -1,5 +1,6 @@
 """How γ and β came to be what they are, step by step."""
 
+import math
 from typing import Final
 
 import numpy as np
@@ -12,6 +13,7 @@ from cnnstudio.gui.widgets.scope_plot import ScopePlot, mark
 
 _LONGEST: Final = 240  # points; where there would be more, every second one is given up
 _SHORTEST: Final = 5  # steps that are seen: their numbers are whole
+_GROWTH: Final = 1.25  # of the steps that are seen, when the line arrives at the right edge
 
 
 class ChannelHistory:
@@ -65,7 +67,8 @@ class HistoryPlot(ScopePlot):
         self._latest.setData(steps[-1:], values[-1:])
         self._name()
         low, high = float(values.min()), float(values.max())
-        self.set_range((steps[0], max(steps[-1], steps[0] + _SHORTEST)), (low, high), margins=(0.1, 0.1))
+        seen = _SHORTEST * _GROWTH ** math.ceil(math.log(max(1.0, (steps[-1] - steps[0]) / _SHORTEST), _GROWTH))
+        self.set_range((steps[0], steps[0] + seen), (low, high), margins=(0.05, 0.1))
 
     def drawn(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return steps and values."""

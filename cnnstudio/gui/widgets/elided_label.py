@@ -50,4 +50,6 @@ class ElidedLabel(QLabel):
         return self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.contentsRect().width())
 
     def _explain(self) -> None:
-        self.setToolTip(self.text() if self._shown() != self.text() else "")
+        tip = self.text() if self._shown() != self.text() else ""
+        if tip != self.toolTip():
+            self.setToolTip(tip)

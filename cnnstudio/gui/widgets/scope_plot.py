@@ -104,6 +104,7 @@ class ScopePlot(QWidget):
                 least, most = self._ranges[axis] = low - margins[axis] * span, high + margins[axis] * span
                 self.box.setRange(**{"xy"[axis] + "Range": (least, most)}, padding=0)
                 self.axes[_SIDES[axis]].setTicks([self.ticks(least, most)])
+        self.box.updateMatrix()  # else pyqtgraph does it while it paints, and paints a second time
 
     def ticks(self, low: float, high: float) -> list[tuple[float, str]]:
         """Return some round numbers between two others, in words; two at least."""
