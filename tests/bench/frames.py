@@ -16,7 +16,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
-from cnnstudio.core.events import Event, StepEnded
+from cnnstudio.core.events import Event, Pulse, StepEnded
 from cnnstudio.core.pictures import Picture
 from cnnstudio.gui import app
 from cnnstudio.gui.main_window import MainWindow
@@ -98,7 +98,8 @@ class _Frames(QObject):
 
     @Slot(object)
     def _count(self, events: list[Event]) -> None:
-        pictures = sum(isinstance(event, Picture) for event in events)
+        drawn = Pulse if self._view == "gradients" else Picture
+        pictures = sum(isinstance(event, drawn) for event in events)
         if pictures and not self._pictures:
             self._opened = time.perf_counter()
         self._pictures += pictures
