@@ -1,7 +1,7 @@
 """The plots of one BatchNorm with the words around them, and the choice of a channel."""
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.core.pictures import BatchNormScope
 from cnnstudio.gui.panels import batchnorm_words as words
@@ -10,8 +10,10 @@ from cnnstudio.gui.turns import Later
 from cnnstudio.gui.widgets.batchnorm_board import BatchNormBoard, Plots
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from cnnstudio.gui.widgets.field import SpinField
+from cnnstudio.gui.widgets.island import Island
 from cnnstudio.gui.widgets.pill_row import PillRow
 from cnnstudio.gui.widgets.steady_label import tabular
+from cnnstudio.gui.widgets.steady_words import SteadyWords
 
 _ORDERS = {"order": "In order", "weight": "Sorted by γ"}
 
@@ -41,15 +43,13 @@ class BatchNormView(QWidget):
         self._channel.setSpecialValueText("all")
         self._channel.setValue(-1)
         self._channel.setPrefix("channel ")
-        self._words, self._frozen = QLabel(), QLabel()
+        self._words, self._frozen = SteadyWords("train.batchnorm.words"), SteadyWords("train.batchnorm.frozen")
+        self._words.label.setProperty("role", "muted")
         self._figures = ElidedLabel("", "muted")
+        self._figures.setObjectName("train.batchnorm.figures")
         self._figures.setFont(tabular(self._figures.font()))
-        for label, name in ((self._words, "words"), (self._frozen, "frozen"), (self._figures, "figures")):
-            label.setObjectName(f"train.batchnorm.{name}")
-        self._words.setProperty("role", "muted")
-        for label in (self._words, self._frozen):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
+        figures = Island(self._figures)
+        figures.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(batches, 1)
@@ -62,7 +62,7 @@ class BatchNormView(QWidget):
         column.addWidget(self._words)
         column.addWidget(self._frozen)
         column.addWidget(self.board, 1)
-        column.addWidget(self._figures)
+        column.addWidget(figures)
         self._orders.chosen.connect(lambda order: self.board.sort(by_weight=order == "weight"))
         self._channel.valueChanged.connect(self.board.set_channel)
         self.board.channel_chosen.connect(self._channel.setValue)
@@ -73,8 +73,8 @@ class BatchNormView(QWidget):
         self.scope = scope
         self._channel.setMaximum(len(scope.weight) - 1)
         self.board.show_scope(scope)
-        self._words.setText(words.batch_words(scope))
-        self._frozen.setText(words.drift(scope))
+        self._words.set_text(words.batch_words(scope))
+        self._frozen.set_text(words.drift(scope))
         self._frozen.setVisible(scope.frozen)
         self.board.setAccessibleDescription(f"{self._words.text()} {self._frozen.text()}".strip())
 
@@ -93,7 +93,7 @@ class BatchNormView(QWidget):
     def set_tokens(self, tokens: Tokens) -> None:
         """Take over the colours of the theme."""
         self.board.set_tokens(tokens)
-        self._frozen.setStyleSheet(f"color: {tokens.frozen_text}")
+        self._frozen.label.setStyleSheet(f"color: {tokens.frozen_text}")
 
     @Slot(int)
     def _tell(self, channel: int) -> None:

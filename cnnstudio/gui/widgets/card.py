@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from cnnstudio.gui.widgets.elided_label import ElidedLabel
+from cnnstudio.gui.widgets.island import Island
 
 _HEADER = 28  # pixels, with or without buttons, so that the titles of cards side by side are level
 
@@ -29,7 +30,7 @@ class Card(QFrame):
         self._header.setSpacing(8)
         self._header.addStrut(_HEADER)
         self._header.addWidget(self._title)
-        self._header.addWidget(self._subtitle, 1)
+        self._header.addWidget(Island(self._subtitle), 1)
         self.body = QVBoxLayout()
         self.body.setSpacing(8)
         layout = QVBoxLayout(self)
