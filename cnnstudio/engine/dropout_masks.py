@@ -20,7 +20,6 @@ from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.probes import to_tiles
 from cnnstudio.models.network import Network
 
-_BUDGET: Final = 0.03  # the share of the run's time that looking may take
 _SHORTEST: Final = 0.5  # seconds between two looks: masks that change faster cannot be read
 _LONGEST: Final = 5.0  # seconds, however long a look has taken: on a busy machine the view would seem to stand still
 _KINDS: Final = (nn.Dropout, nn.Dropout2d)
@@ -67,7 +66,7 @@ class DropoutGauge:
 
     def spent(self, seconds: float) -> None:
         """Count the time of a look; the next one waits until it is affordable."""
-        self._next = time.monotonic() + min(max(_SHORTEST, seconds / _BUDGET), _LONGEST)
+        self._next = time.monotonic() + min(max(_SHORTEST, seconds / self._control.watched.share), _LONGEST)
 
     def refuse(self, wanted: str) -> None:
         """Look at this layer no more, as it cannot be shown."""

@@ -19,7 +19,6 @@ from cnnstudio.engine.preview_images import PreviewImages
 from cnnstudio.engine.probes import FeatureMapProbe, FeatureRowsProbe
 from cnnstudio.models.network import Network
 
-_BUDGET: Final = 0.03  # the share of the run's time that looking may take
 _SHORTEST: Final = 1 / 30  # seconds between two looks
 
 
@@ -90,7 +89,7 @@ class Preview:
                 text = f"the {probe.subject} of {_layer(watch)} cannot be shown: {reason}"
                 yield self._refuse(probe, watch, text, "")
         self._watch = watch
-        self._next = time.monotonic() + max(_SHORTEST, (time.monotonic() - began) / _BUDGET)
+        self._next = time.monotonic() + max(_SHORTEST, (time.monotonic() - began) / watch.share)
 
     def _wanted(self, watch: Watch) -> list[Probe]:
         return [each for each in self._probes if each.wanted(watch) and self._refused.get(each) != watch]

@@ -272,3 +272,16 @@ def test_a_stop_ends_the_wait_between_two_stages(control: Control) -> None:
     control.pause()
     control.wait(while_paused=control.stop)
     assert control.stopping
+
+
+@pytest.mark.parametrize(
+    ("watch", "views"),
+    [
+        (Watch(), 1),
+        (Watch(layer="stem", batchnorm="stem.1", filters="stem.0"), 1),
+        (Watch(dropout="*"), 1),
+        (Watch(layers=("stem", "head"), dropout="*"), 2),
+    ],
+)
+def test_views_share_the_time_that_looking_may_take(watch: Watch, views: int) -> None:
+    assert watch.share == pytest.approx(0.026 / views)

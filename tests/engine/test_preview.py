@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,27 @@ def test_it_looks_at_once_when_the_wish_changes_and_else_within_its_budget(previ
     assert (maps.layer, maps.step) == ("conv", 7)
     assert not preview.due(Watch("conv"))
     assert preview.due(Watch("conv", "another.png"))
+
+
+def test_a_look_is_paid_for_before_the_next_one(
+    preview: Preview, painter: Painter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+
+    def look(watch: Watch, step: int) -> FeatureMaps:
+        nonlocal now
+        now += 0.1
+        return drawn(watch, step)
+
+    drawn = painter.look
+    monkeypatch.setattr(painter, "look", look)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for watch, wait in ((Watch("conv"), 0.1 / 0.026), (Watch("conv", dropout="*"), 0.2 / 0.026)):
+        list(preview.look(watch, step=1))
+        now += wait - 0.01
+        assert not preview.due(watch)
+        now += 0.02
+        assert preview.due(watch)
 
 
 @pytest.mark.parametrize(
