@@ -9,11 +9,11 @@ import psutil
 import pytest
 from PIL import Image
 
+from cnnstudio.core import control
 from cnnstudio.core.config import load_config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import Event, RunStarted, StepEnded, Warned
 from cnnstudio.core.pictures import BatchNormScope, DropoutMasks, FeatureMaps, FeatureRows, Filters, Picture
-from cnnstudio.engine import preview
 from cnnstudio.engine.trainer import train
 from cnnstudio.runtime.mailbox import Mailbox
 from tests.watches import everything
@@ -28,7 +28,7 @@ EPOCHS = 10
 )
 @pytest.mark.timeout(900)
 def test_memory_is_flat_while_everything_is_watched(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preview, "_BUDGET", 0.2)  # more looks than a run affords
+    monkeypatch.setattr(control, "_LOOKING", 0.2)  # more looks than a run affords
     images = tmp_path / "images"
     random = np.random.default_rng(0)
     for name in ("dark", "light"):
@@ -44,14 +44,14 @@ def test_memory_is_flat_while_everything_is_watched(mode: str, tmp_path: Path, m
             *(f"transfer.mode={mode}", f"train.epochs={EPOCHS}", "compute.device=cpu", "compute.precision=float32"),
         ],
     )
-    control, mailbox, over = Control(), Mailbox(), threading.Event()
+    steering, mailbox, over = Control(), Mailbox(), threading.Event()
     seen: dict[type[Event], int] = {}
     memory: dict[int, int] = {}
 
     def sink(event: Event) -> None:
         assert not isinstance(event, Warned) or event.path, event
         if isinstance(event, RunStarted):
-            control.watch(everything(event))
+            steering.watch(everything(event))
         if isinstance(event, StepEnded):
             for step in (SOON, END):
                 if event.step >= step and step not in memory:
@@ -67,7 +67,7 @@ def test_memory_is_flat_while_everything_is_watched(mode: str, tmp_path: Path, m
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        train(config, sink, control, out=tmp_path / "run")
+        train(config, sink, steering, out=tmp_path / "run")
     finally:
         over.set()
         reader.join()

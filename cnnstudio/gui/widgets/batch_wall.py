@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SIDE: Final = 96
 _CELL: Final = QSize(120, 146)
+_FRAME: Final = 3  # pixels around the images, in which the focus is seen
 
 
 class BatchWall(QListWidget):
@@ -38,6 +39,7 @@ class BatchWall(QListWidget):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setViewportMargins(*[_FRAME] * 4)
         self.setUniformItemSizes(True)
         self.setIconSize(QSize(_SIDE, _SIDE))
         self.setGridSize(_CELL)

@@ -64,10 +64,15 @@ class RowsCanvas(QAbstractScrollArea):
     def grid(self) -> RowsGrid:
         """Return where the tiles lie that are in sight, from the first row on."""
         room = self.maximumViewportSize()
-        side = (room.height() + GAP) // max(1, len(self.rows)) - GAP
-        side = max(_SMALLEST, min(_LARGEST, side))
+        side = self._side(room.height())
+        if HEAD + most_channels(self.rows) * (side + GAP) - GAP > room.width():  # the bar below takes its part
+            side = self._side(room.height() - self.horizontalScrollBar().sizeHint().height())
         count = max(1, (self.viewport().width() - HEAD + GAP) // (side + GAP))
         return RowsGrid(side, self.horizontalScrollBar().value(), count)
+
+    def _side(self, height: int) -> int:
+        """Return the side of tiles whose rows all fit into a height, if they can."""
+        return max(_SMALLEST, min(_LARGEST, (height + GAP) // max(1, len(self.rows)) - GAP))
 
     def middle_of(self, row: int, channel: int) -> QPoint:
         """Return the middle of a tile in the viewport."""

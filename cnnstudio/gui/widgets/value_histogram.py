@@ -55,6 +55,7 @@ class ValueHistogram(ScopePlot):
         self._filled = pg.PlotCurveItem([0.0, 1.0], [0.0], stepMode="center", fillLevel=0)
         for each in (self._filled, self._outline):
             self.box.addItem(each)
+        self._outline.hide()
         self.box.addItem(self._zero, ignoreBounds=True)
         self.axes["left"].hide()
 
@@ -66,6 +67,7 @@ class ValueHistogram(ScopePlot):
         if outline is not None:
             others, tops = outline.steps()
             self._outline.setData(others, tops)
+            self._outline.show()
             low, high = min(low, others[0]), max(high, others[-1])
         self.set_range((low, high), (0, 1.05), margins=(0.1, 0.0))
 
@@ -75,8 +77,8 @@ class ValueHistogram(ScopePlot):
         return edges, heights
 
     def outlined(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return edges and heights of the outline."""
-        edges, heights = self._outline.getData()
+        """Return edges and heights of the outline; none of either where there is no outline."""
+        edges, heights = self._outline.getData() if self._outline.isVisible() else (np.empty(0), np.empty(0))
         return edges, heights
 
     def set_tokens(self, tokens: Tokens) -> None:

@@ -252,6 +252,7 @@ def test_all_values_are_drawn_before_and_after(drawn: BatchNormPanel) -> None:
     edges, heights = histogram(drawn, "before").drawn()
     np.testing.assert_allclose(edges, np.linspace(-4, 6, BINS + 1))
     np.testing.assert_allclose(heights, [0.25, 0.5, 0.75, 1])
+    assert histogram(drawn, "before").outlined()[0].size == 0
     edges, heights = histogram(drawn, "after").drawn()
     np.testing.assert_allclose(edges, np.linspace(-1, 2, BINS + 1))
     np.testing.assert_allclose(heights, [0, 1, 1, 1])

@@ -73,6 +73,14 @@ def test_layers_are_scaled_each_on_their_own(rows: MapRows) -> None:
     assert rows.footer.words() == "2 layers · 3 channels"
 
 
+@pytest.mark.parametrize("channels", [3, 200])
+def test_all_rows_are_in_sight_where_there_is_room(rows: MapRows, channels: int) -> None:
+    show(rows, *(row("conv", f"{name}.png", *[(0.0, 1.0)] * channels) for name in "abcd"))
+    across, down = rows.canvas.horizontalScrollBar(), rows.canvas.verticalScrollBar()
+    assert (across.maximum() > 0, down.maximum()) == (channels > 100, 0)
+    assert pixel(rows, 3, 0) == color(255)
+
+
 def test_an_image_stands_at_the_head_of_its_row(rows: MapRows) -> None:
     show(rows, row("conv", "a.png", (0, 1)), row("conv", "b.png", (0, 1)))
     head = rows.canvas.viewport().grab().toImage()
