@@ -23,11 +23,13 @@ class Result:
             time, or the first way `failed`.
         images: Of a lap.
         seconds: Of the fastest lap of each way; infinite where it failed, or there was no time for it.
+        pace: Seconds that the first way has taken for an image at most; infinite where that is not known.
     """
 
     ending: Ending
     images: int
     seconds: tuple[float, ...]
+    pace: float = math.inf
 
 
 def race(
@@ -57,7 +59,7 @@ def race(
     if not whole_batches:
         images = min(batch_size, _TASTE)
         laps.run(0, images)
-        pace = laps.run(0, images) / images  # seconds an image, at most
+        pace = laps.pace = laps.run(0, images) / images
         if pace * run_images < WORTHWHILE:
             return laps.result("too short", images)
         left = BUDGET - laps.spent
@@ -69,7 +71,8 @@ def race(
         laps.count(way, images)
         if laps.best[0] == math.inf:
             return laps.result("failed" if 0 in laps.failed else "too slow", images)
-        if laps.best[0] / images * run_images < WORTHWHILE:
+        laps.pace = laps.best[0] / images
+        if laps.pace * run_images < WORTHWHILE:
             return laps.result("too short", images)
     for _ in range(_MOST - 1):
         for way, best in enumerate(laps.best):
@@ -83,6 +86,7 @@ class _Laps:
 
     Attributes:
         best: Seconds of the fastest lap of each way that counted.
+        pace: Seconds that the first way takes for an image, as far as known.
         spent: Seconds of all laps.
         failed: Ways that are out.
     """
@@ -91,6 +95,7 @@ class _Laps:
         self, ways: Sequence[Callable[[int], None]], between: Callable[[], None], clock: Callable[[], float]
     ) -> None:
         self.best = [math.inf] * len(ways)
+        self.pace = math.inf
         self.spent = 0.0
         self.failed: set[int] = set()
         self._ways, self._between, self._clock = ways, between, clock
@@ -119,4 +124,4 @@ class _Laps:
 
     def result(self, ending: Ending, images: int) -> Result:
         """Return what is known now."""
-        return Result(ending, images, tuple(self.best))
+        return Result(ending, images, tuple(self.best), self.pace)

@@ -18,7 +18,7 @@ from cnnstudio.data.row_store import key_of
 from cnnstudio.engine.candidates import candidates
 from cnnstudio.engine.device import Compute, arithmetic, compute_threads
 from cnnstudio.engine.losses import losses
-from cnnstudio.engine.race import Ending, Result, race
+from cnnstudio.engine.race import WORTHWHILE, Ending, Result, race
 from cnnstudio.engine.resume import random_numbers_kept
 from cnnstudio.engine.schedule import training_phases
 from cnnstudio.engine.tuning_memory import Finding, keep, recall
@@ -27,6 +27,7 @@ from cnnstudio.models.network import Network
 
 _FEWEST: Final = 15  # steps in a run, below which it is over as soon as a race would be
 _CLEARLY: Final = 0.97  # of the time of the choice by rule, which stays where no other way is faster than that
+_EARLIER: Final = "Tried in an earlier run"
 _WHY_NOT: Final[dict[Ending, str]] = {
     "too short": "the run is too short to gain by it",
     "too slow": "a step takes too long to try several ways",
@@ -93,7 +94,8 @@ def tune(
 
     Copies of the network take a few real steps, frozen as in the last phase, in which most of it learns. The network,
     and torch's random numbers, are as before afterwards. What was found is kept in the user's cache, and later runs of
-    the same network on the same device take no steps. Runs that are short, or have no time for it, go by rule.
+    the same network on the same device take no steps. Runs that are short, or have no time for it, go by rule; how
+    long their steps take is kept too.
 
     A deterministic run goes by rule too, since timing is chance; what being deterministic costs is measured instead.
 
@@ -111,10 +113,17 @@ def tune(
     if len(ways) == 1:
         return _only(config, ways[0])
     key = _key(config, subject.pixels.shape[1], ways)
-    known = _recalled(key, ways)
+    before = recall(key)
+    known = None if before is None else _chosen(before, ways, _EARLIER)
     if known is not None:
         return known
-    result = _raced(subject, ways, report, check, clock)
+    if before is not None and before.pace is not None and before.pace * _run_images(subject) < WORTHWHILE:
+        result = Result("too short", before.images, ())
+    else:
+        result = _raced(subject, ways, report, check, clock)
+    if result.ending == "too short" and math.isfinite(result.pace):
+        rule = ways[0].compute
+        keep(key, Finding(precision=rule.precision, memory_format=rule.layout, images=result.images, pace=result.pace))
     if result.ending != "raced":
         return Tuned(ways[0].compute, f"{_untuned(config)}: {_WHY_NOT[result.ending]}.")
     finding = _finding(ways, result)
@@ -179,11 +188,13 @@ def _still(config: Config) -> list[str]:
 
 def _recalled(key: str, ways: tuple[_Way, ...]) -> Tuned | None:
     finding = recall(key)
-    return None if finding is None else _chosen(finding, ways, "Tried in an earlier run")
+    return None if finding is None else _chosen(finding, ways, _EARLIER)
 
 
 def _chosen(finding: Finding, ways: tuple[_Way, ...], when: str) -> Tuned | None:
-    """Return the choice that a finding makes; None if it is none of the ways."""
+    """Return the choice that a finding makes; None if it makes none, or none of the ways."""
+    if finding.pace is not None:
+        return None
     images = f"{finding.images} image" + "s" * (finding.images != 1)
     for compute in (each.compute for each in ways):
         if (compute.precision, compute.layout) == (finding.precision, finding.memory_format):

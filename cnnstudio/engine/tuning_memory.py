@@ -24,6 +24,7 @@ class Finding(BaseModel):
         images: Of a step.
         tried: The speeds, the fastest first.
         deterministic_cost: Time of a deterministic step as a multiple of an ordinary one's.
+        pace: Seconds an image of a run that was too short to compare anything; None where something was compared.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -33,6 +34,7 @@ class Finding(BaseModel):
     images: int
     tried: tuple[Tried, ...] = ()
     deterministic_cost: float | None = None
+    pace: float | None = None
 
 
 def recall(key: str) -> Finding | None:

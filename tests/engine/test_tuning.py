@@ -183,6 +183,17 @@ def test_what_is_frozen_makes_a_run_short(stage: Callable[..., Stage]) -> None:
     assert stage({"channels_last": 0.010, "contiguous": 0.001}).tune(subject(*both, images=2900)).tried != ()
 
 
+def test_a_short_run_is_known_to_be_short_the_next_time(stage: Callable[..., Stage]) -> None:
+    short, long = (subject("transfer.mode=freeze", "train.epochs=100", images=images) for images in (2900, 3100))
+    times = stage({"channels_last": 0.010, "contiguous": 0.001})
+    found = times.tune(short)
+    taken = list(times.taken)
+    assert taken
+    assert times.tune(short) == found
+    assert times.taken == taken
+    assert times.tune(long).compute.layout == "contiguous"  # what is known of the short one decides nothing
+
+
 def test_steps_that_take_long_leave_it_to_the_rule(stage: Callable[..., Stage]) -> None:
     times = stage({"channels_last": 1.1, "contiguous": 0.1})
     found = times.tune(subject())
