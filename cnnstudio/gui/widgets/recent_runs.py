@@ -50,6 +50,8 @@ class RecentRuns(Card):
             row.clicked.connect(lambda _=False, path=row.run.path: self.chosen.emit(path))
             row.resume.clicked.connect(lambda _=False, path=row.run.path: self.resume_requested.emit(path))
             self.body.addWidget(row)
+        if any(run.next_epoch is not None for run in runs):
+            _align([row.resume for row in self._rows])
         self.setVisible(bool(runs))
 
 
@@ -83,7 +85,7 @@ class _RunRow(QAbstractButton):
             label.setFont(tabular(label.font()))
             label.setFixedWidth(label.fontMetrics().horizontalAdvance(sample))
             layout.addWidget(label)
-        self.resume = QPushButton(f"Resume at epoch {run.next_epoch}")
+        self.resume = QPushButton(f"Resume at epoch {run.next_epoch or ''}".rstrip())
         self.resume.setObjectName(f"{object_name}.resume")
         self.resume.setAccessibleName(f"Resume {run.path.name} at epoch {run.next_epoch}")
         self.resume.setProperty("role", "link")
@@ -101,6 +103,18 @@ class _RunRow(QAbstractButton):
         if self.isDown() or self.underMouse():
             painter.setBrush(QColor(tokens.tint if self.isDown() else tokens.hover))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
+
+
+def _align(buttons: Sequence[QPushButton]) -> None:
+    """Give all buttons of a column the same room, those that are hidden too."""
+    for button in buttons:
+        button.ensurePolished()
+        policy = button.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        button.setSizePolicy(policy)
+    width = max(button.sizeHint().width() for button in buttons)
+    for button in buttons:
+        button.setFixedWidth(width)
 
 
 def arch_title(arch: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -65,3 +65,26 @@ def test_a_run_that_can_go_on_offers_it(qtbot: QtBot, theme: Theme) -> None:
     with qtbot.waitSignal(card.chosen) as chosen:
         QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row.rect().center())
     assert chosen.args == [Path("/runs/done")]
+
+
+def test_columns_stand_below_each_other(qtbot: QtBot, theme: Theme) -> None:
+    card = RecentRuns("recent", "Recent runs", theme)
+    qtbot.addWidget(card)
+    card.set_runs([past("broken", 7), past("done", None), past("long", 123)])
+    card.resize(800, card.sizeHint().height())
+    card.show()
+    rows = [each for each in card.findChildren(QAbstractButton) if each.parent() is card]
+    places = [[label.x() for label in row.findChildren(QLabel)] for row in rows]
+    assert places == [places[0]] * 3
+    assert len({row.height() for row in rows}) == 1
+
+
+def test_without_a_run_that_can_go_on_there_is_no_room_for_it(qtbot: QtBot, theme: Theme) -> None:
+    card = RecentRuns("recent", "Recent runs", theme)
+    qtbot.addWidget(card)
+    card.set_runs([past("done", None)])
+    card.resize(800, card.sizeHint().height())
+    card.show()
+    (row,) = (each for each in card.findChildren(QAbstractButton) if each.parent() is card)
+    _, arch, accuracy, _ = row.findChildren(QLabel)
+    assert accuracy.x() - arch.geometry().right() < 20
