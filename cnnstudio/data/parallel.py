@@ -1,19 +1,19 @@
 """Work in threads, in order, and given up cleanly."""
 
-import contextlib
 import os
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
+
+from cnnstudio.core.priority import give_way
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _AHEAD: Final = 256  # bounds the memory, whatever the number of items
-_NICE: Final = 10  # of 19: beside a thread that computes, one that gives way gets a tenth of the core
+_NICE: Final = 10  # steps: beside a thread that computes, one that gives way gets a tenth of the core
 
 
 def in_threads(
@@ -39,7 +39,7 @@ def in_threads(
     cores = os.cpu_count() or 1
     workers = threads or (max(1, cores // 2) if gently else cores)
     executor = ThreadPoolExecutor(
-        workers, thread_name_prefix="cnnstudio-decode", initializer=_give_way if gently else None
+        workers, thread_name_prefix="cnnstudio-decode", initializer=partial(give_way, _NICE) if gently else None
     )
     waiting: deque[Future[R]] = deque()
     try:
@@ -51,9 +51,3 @@ def in_threads(
             yield waiting.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
-
-
-def _give_way() -> None:
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject, QThread
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.events import Event
+from cnnstudio.core.priority import give_way
 from cnnstudio.runtime.host import told
 from cnnstudio.runtime.mailbox import Mailbox
 
 _STACK = 16 * 1024 * 1024  # bytes; macOS gives a thread 512 KiB, and BLAS wants more
+_NICE = 5  # steps: the window, which computes little, is not to wait for a core
 
 
 class ThreadHost:
@@ -39,6 +41,7 @@ class ThreadHost:
         control.watch(watch)
 
         def training() -> None:
+            give_way(_NICE)
             from cnnstudio.engine.trainer import train
 
             train(config, mailbox.put, control, out=out, resume=resume)
