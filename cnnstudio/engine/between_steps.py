@@ -7,6 +7,7 @@ from cnnstudio.core.control import Control
 from cnnstudio.core.errors import StopRun
 from cnnstudio.core.events import Event
 from cnnstudio.engine.changes import LiveChanges
+from cnnstudio.engine.device import all_threads
 from cnnstudio.engine.dist import World
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.resume import Checkpoint
@@ -96,8 +97,9 @@ class BetweenSteps:
     def _look(self, step: int, *, paused: bool = False) -> None:
         if paused:
             self.stepping.show()
-        for found in self._preview.look(self._control.watched, step):
-            self._emit(found)
+        with all_threads():
+            for found in self._preview.look(self._control.watched, step):
+                self._emit(found)
 
 
 def _nothing(_step: int) -> None:

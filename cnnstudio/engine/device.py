@@ -231,6 +231,20 @@ def _bfloat16_products() -> Iterator[None]:
         torch.set_float32_matmul_precision(product)
 
 
+@contextlib.contextmanager
+def all_threads() -> Iterator[None]:
+    """Share operations among all threads that compute, even where the steps of a small head have but one."""
+    before = torch.get_num_threads()
+    if before == compute_threads():  # setting the number makes oneDNN forget what it has prepared
+        yield
+        return
+    torch.set_num_threads(compute_threads())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def compute_threads() -> int:
     """Return the number of threads that compute: `OMP_NUM_THREADS` where it is set, else one a physical core."""
     wish = os.environ.get("OMP_NUM_THREADS", "")

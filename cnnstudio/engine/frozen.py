@@ -91,6 +91,7 @@ class _Frozen:
             features,
             rows,
             compute=self._prepared.compute,
+            batch=self._prepared.config.data.batch_size,
             seed=self._prepared.config.train.seed,
         )
 

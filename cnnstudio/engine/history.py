@@ -8,6 +8,7 @@ with; half of the bytes would have been for pictures only.
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ class History:
         """
         self._run = run
         self._budget = budget
+        self._digests: dict[int, dict[str, bytes]] = {}  # of the first epoch; to read it each time is dear
         self._trouble: str | None = None
         self._told = False
 
@@ -86,13 +88,14 @@ class History:
         base = next((each for each in kept_epochs(self._run) if each < epoch), None)
         if base is None:
             return weights
-        try:
-            with safe_open(epoch_file(self._run, base), framework="pt") as first:
-                same = {name for name, each in weights.items() if torch.equal(first.get_tensor(name), each)}
-        except (OSError, SafetensorError):
-            return weights
+        if base not in self._digests:
+            try:
+                first = read_epoch(self._run, base).tensors
+            except LostEpochError:
+                return weights
+            self._digests = {base: {name: _digest(each) for name, each in first.items()}}
         about["base"] = str(base)
-        return {name: each for name, each in weights.items() if name not in same}
+        return {name: each for name, each in weights.items() if self._digests[base].get(name) != _digest(each)}
 
     def _thin(self, *, always: set[int]) -> None:
         sizes = {epoch: epoch_file(self._run, epoch).stat().st_size for epoch in kept_epochs(self._run)}
@@ -174,3 +177,7 @@ def write_weights(run: Path, epoch: int, path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"the weights cannot be written: {reason}", where=path, remedy="choose another path") from None
+
+
+def _digest(tensor: Tensor) -> bytes:
+    return sha256(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data).digest()

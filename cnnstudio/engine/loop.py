@@ -20,6 +20,7 @@ from cnnstudio.engine.batches import batches_of_epoch, divided, to_learn_from
 from cnnstudio.engine.between_steps import BetweenSteps
 from cnnstudio.engine.changes import LiveChanges
 from cnnstudio.engine.checkpoint import RunFolder
+from cnnstudio.engine.device import compute_threads
 from cnnstudio.engine.dist import World
 from cnnstudio.engine.dropout_masks import DropoutGauge
 from cnnstudio.engine.endings import finite
@@ -180,10 +181,12 @@ class Loop:
         still = [name for name, factor in self._config.transfer.lr_multipliers.items() if not factor]
         self._network.freeze(phase.train_last, still=still)
         telling = Telling(self._emit, lambda: self._between_steps.check(self._step))
+        torch.set_num_threads(compute_threads())
         feed = self._world.together(lambda: make_feed(self._prepared, telling, epochs=planned))
         (pixels_somewhere,) = self._world.any_of(isinstance(feed, PixelFeed))
         self._feed = PixelFeed(self._prepared) if pixels_somewhere else feed
         self._module = self._world.spread(self._feed.module, self._compute)
+        torch.set_num_threads(self._feed.threads)
         optimizer = make_optimizer(self._network, self._config, phase)
         epochs = planned if before or self._resumed else phase.epochs  # what it was made for, it brings along
         schedule = make_schedule(optimizer, self._config, steps=self.steps * epochs)

@@ -106,6 +106,7 @@ def find_rate(prepared: Prepared, telling: Telling) -> RateCurve:
         copied = _copied(prepared)
         learning = _learning(copied)
         feed = make_feed(copied, telling, epochs=1)
+        torch.set_num_threads(feed.threads)
         feed.module.train()
         batches = _batches(copied, feed)
         for step in range(1, _STEPS + 1):

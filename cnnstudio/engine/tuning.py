@@ -114,7 +114,7 @@ def tune(
         return _only(config, ways[0])
     key = _key(config, subject.pixels.shape[1], ways)
     before = recall(key)
-    known = None if before is None else _chosen(before, ways, _EARLIER)
+    known = _chosen(before, ways, _EARLIER)
     if known is not None:
         return known
     if before is not None and before.pace is not None and before.pace * _run_images(subject) < WORTHWHILE:
@@ -145,7 +145,7 @@ def remembered(config: Config, side: int, *, depthwise: bool) -> Tuned:
     ways = _ways(config, depthwise=depthwise)
     if len(ways) == 1:
         return _only(config, ways[0])
-    return _recalled(_key(config, side, ways), ways) or Tuned(ways[0].compute)
+    return _chosen(recall(_key(config, side, ways)), ways, _EARLIER) or Tuned(ways[0].compute)
 
 
 def _ways(config: Config, *, depthwise: bool) -> tuple[_Way, ...]:
@@ -186,14 +186,9 @@ def _still(config: Config) -> list[str]:
     return [name for name, factor in config.transfer.lr_multipliers.items() if not factor]
 
 
-def _recalled(key: str, ways: tuple[_Way, ...]) -> Tuned | None:
-    finding = recall(key)
-    return None if finding is None else _chosen(finding, ways, _EARLIER)
-
-
-def _chosen(finding: Finding, ways: tuple[_Way, ...], when: str) -> Tuned | None:
-    """Return the choice that a finding makes; None if it makes none, or none of the ways."""
-    if finding.pace is not None:
+def _chosen(finding: Finding | None, ways: tuple[_Way, ...], when: str) -> Tuned | None:
+    """Return the choice that a finding makes; None if there is none, or it makes no choice, or none of the ways."""
+    if finding is None or finding.pace is not None:
         return None
     images = f"{finding.images} image" + "s" * (finding.images != 1)
     for compute in (each.compute for each in ways):

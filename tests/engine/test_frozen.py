@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from cnnstudio.core.config import Config, load_config
-from cnnstudio.core.control import Control
-from cnnstudio.core.events import EpochEnded, Event, RunEnded, StepEnded, Warned
+from cnnstudio.core.control import Control, Watch
+from cnnstudio.core.events import EpochEnded, Event, RunEnded, RunStarted, StepEnded, Warned
+from cnnstudio.core.pictures import FeatureMaps
 from cnnstudio.data.images import Pixels
 from cnnstudio.data.pixel_rows import PixelRows
 from cnnstudio.engine.forms import COMPARED
@@ -77,6 +79,23 @@ def test_the_run_is_that_of_the_whole_network(
     )
     np.testing.assert_allclose(first, second, atol=0.1)
     assert any(isinstance(event, Warned) and "runs in every epoch" in event.text for event in without)
+
+
+def test_one_thread_takes_the_steps_of_a_small_head_and_all_of_them_everything_else(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    control, threads, before = Control(), defaultdict[type[Event], set[int]](set), torch.get_num_threads()
+
+    def note(event: Event) -> None:
+        if isinstance(event, RunStarted):
+            control.watch(Watch(layer=event.layers[0]))
+        threads[type(event)].add(torch.get_num_threads())
+
+    train(configure(*FROZEN, "transfer.mode=freeze_then_finetune"), note, control, out=tmp_path / "run")
+    assert threads[FeatureMaps] == {3}
+    assert threads[StepEnded] == {1, 3}  # of the head, then of everything
+    assert torch.get_num_threads() == before
 
 
 def test_each_image_passes_the_frozen_part_once(configure: Configure, tmp_path: Path, seen: list[int]) -> None:

@@ -171,9 +171,9 @@ def test_features_of_a_gpu_are_those_of_the_cpu(
     found: dict[str, Tensor] = {}
     really = FeatureFeed.__init__
 
-    def noted(feed: FeatureFeed, module: Any, features: Tensor, *rest: Any, compute: Any, seed: int) -> None:
+    def noted(feed: FeatureFeed, module: Any, features: Tensor, *rest: Any, compute: Any, **others: Any) -> None:
         found[compute.device.type] = features.float().flatten(1)
-        really(feed, module, features, *rest, compute=compute, seed=seed)
+        really(feed, module, features, *rest, compute=compute, **others)
 
     monkeypatch.setattr(FeatureFeed, "__init__", noted)
     monkeypatch.setattr(RowStore, "find", lambda _, keys: -torch.ones(len(keys)).long().numpy())  # computed anew
