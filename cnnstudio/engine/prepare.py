@@ -17,6 +17,7 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Phase
 from cnnstudio.data.cache import begin_catalog, read_catalog
 from cnnstudio.data.decoded import Decoded
+from cnnstudio.data.glance import glance
 from cnnstudio.data.image_store import ImageStore
 from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
@@ -126,12 +127,14 @@ def prepare(
     if store is None:
         stages = len(planned.stages)
         frozen = [(phase.train_last or stages) < stages for phase in training_phases(config)]
-        coming = None
-        if early and checkpoint is None:
+
+        def coming(catalog: Catalog) -> Coming:
             division = split(catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
             features = frozen[0] and config.train.mix != "cutmix"
-            coming = Coming.of(catalog, division, config, frozen=features, kept_memory=on_cpu and not features)
-        store = _read(catalog, side, report, control, resident=not all(frozen), coming=coming)
+            return Coming.of(catalog, division, config, frozen=features, kept_memory=on_cpu and not features)
+
+        begins = early and checkpoint is None
+        store = _read(catalog, side, report, control, resident=not all(frozen), coming=coming if begins else None)
     try:
         return _prepared(config, store, side, report, control, checkpoint)
     except BaseException:
@@ -214,31 +217,38 @@ def _read(
     control: Control,
     *,
     resident: bool,
-    coming: Coming | None,
+    coming: Callable[[Catalog], Coming] | None,
 ) -> ImageStore:
-    total = len(catalog.images)
-    text = f"Reading {total:,} images"
+    """Read the images, or begin to: `coming` tells the order then, of those whose headers look well."""
     reported = -math.inf
 
     def progress(done: int) -> None:
         nonlocal reported
         control.check()
+        total = len(catalog.images)
         if time.monotonic() - reported >= _TICK or done == total:
             reported = time.monotonic()
-            report(Phase(text=text, done=done / total))
+            report(Phase(text=f"Reading {total:,} images", done=done / total))
 
     if coming is None:
         with given_back(), Decoded(catalog, side) as decoded:
             return read_catalog(catalog, side, progress=progress, decoded=decoded, resident=resident)
     with contextlib.ExitStack() as during, contextlib.ExitStack() as held:
-        # Steps on the CPU take a fifth longer where memory is given back meanwhile.
-        (during if coming.kept_memory else held).enter_context(given_back())
         decoded = held.enter_context(Decoded(catalog, side))
+        unknown = [index for index, digest in enumerate(decoded.digests) if digest is None]
+        unusable = glance(catalog, unknown, control.check)
+        if unusable:
+            held.close()
+            catalog = catalog.without(unusable)
+            decoded = held.enter_context(Decoded(catalog, side))
+        order = coming(catalog)
+        # Steps on the CPU take a fifth longer where memory is given back meanwhile.
+        (during if order.kept_memory else held).enter_context(given_back())
         return begin_catalog(
             catalog,
             side,
-            first=coming.first,
-            then=coming.then,
+            first=order.first,
+            then=order.then,
             held=held,
             progress=progress,
             decoded=decoded,

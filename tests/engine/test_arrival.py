@@ -208,6 +208,29 @@ def test_an_image_that_cannot_be_read_late_is_set_aside_and_the_run_is_that_with
         assert read_batch(tmp_path / "run", 1, whole=True).size == 4
 
 
+@pytest.mark.parametrize("settings", [PIXELS, FROZEN], ids=["pixels", "frozen"])
+def test_what_headers_tell_of_an_image_is_known_before_the_run_begins(
+    configure: Configure,
+    images: Path,
+    tmp_path: Path,
+    user_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: tuple[str, ...],
+) -> None:
+    config = configure(*settings, f"data.folder='{images}'")
+    spoiled = scan(images).images[-1].path
+    spoiled.write_bytes(b"only words")
+    whole = run(config, tmp_path / "whole")
+    forget(user_home)
+    Overlap(monkeypatch)
+    events = run(config, tmp_path / "run")
+    assert overlapping(events)
+    (opening,) = [event for event in events if isinstance(event, RunStarted)]
+    assert [each.path for each in opening.set_aside] == [str(spoiled)]
+    assert told(events) == told(whole)
+    assert_same_state(tmp_path / "whole", tmp_path / "run")
+
+
 def test_twins_are_told_once_all_images_are_there(
     configure: Configure, images: Path, tmp_path: Path, overlap: Overlap
 ) -> None:
