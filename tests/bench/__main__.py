@@ -27,7 +27,13 @@ from tests.bench.whole_run import PATIENT, ROOT
 
 CLIP_ART: Final = ROOT / ".test-data" / "openclipart6"
 _FEW: Final = 48  # images for --quick
-_SIZES: Final = {"pairs": "pairs", "runs": "runs", "epochs": "peer_epochs", "image_size": "image_size"}
+_SIZES: Final = {
+    "pairs": "pairs",
+    "runs": "runs",
+    "epochs": "peer_epochs",
+    "image_size": "image_size",
+    "growth": "growth",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -76,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, metavar="N", help="rounds of blocks")
     parser.add_argument("--runs", type=int, metavar="N", help="how often whole processes are compared")
     parser.add_argument("--image-size", type=int, metavar="S", help="side of the input in pixels (default: 224)")
+    parser.add_argument(
+        "--growth", type=int, metavar="N", help="images of the middle folder of that row (default: 256)"
+    )
     parser.add_argument("--epochs", type=int, metavar="K", help="epochs of the tutorial that are measured (default: 1)")
     return parser
 

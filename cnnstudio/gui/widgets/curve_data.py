@@ -4,10 +4,13 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 _ROUND_TOPS = (1.0, 1.2, 1.6, 2.0, 2.4, 3.0, 4.0, 5.0, 6.0, 8.0)  # Their quarters label an axis well.
 _MOST_RANKED = 4096
+_TOWERS = 2  # times what is usual; a short curve has fewer points to tell that by
+_FEW = 20  # losses, of which a 95th percentile is little else than the highest
 
 
 class Points:
@@ -86,19 +89,31 @@ def loss_top(*curves: NDArray[np.float64]) -> float:
     """Return where the loss axis should end.
 
     Everything is shown unless a few points tower over the rest: then the axis ends above the 95th percentile, and they
-    leave it. The result is a round number, so that the axis keeps still while losses arrive.
+    leave it. Of a short curve that is a point four times as high as its neighbours, unless it is the last one, which
+    may be where the curve is going. The result is a round number, so that the axis keeps still while losses arrive.
 
     Args:
         curves: Losses, each `(n,)`; may be empty.
     """
-    highest = usual = 0.0
+    highest = usual = allowed = 0.0
     for curve in curves:
         losses = curve[:: max(1, len(curve) // _MOST_RANKED)]
         losses = losses[np.isfinite(losses)]
         if len(losses):
             highest = max(highest, float(losses.max()))
-            usual = max(usual, float(np.percentile(losses, 95)))
-    return round_up(1.05 * (highest if highest <= 2 * usual else 1.25 * usual))
+            each = _usual(losses)
+            usual, allowed = max(usual, each), max(allowed, each * (_TOWERS if len(losses) >= _FEW else 2 * _TOWERS))
+    return round_up(1.05 * (highest if highest <= allowed else 1.25 * usual))
+
+
+def _usual(losses: NDArray[np.float64]) -> float:
+    """Return what a curve stays below but for single points."""
+    if len(losses) >= _FEW:
+        return float(np.percentile(losses, 95))
+    if len(losses) == 1:
+        return float(losses[0])
+    neighbours = sliding_window_view(np.pad(losses, (1, 0), mode="reflect"), 3)
+    return max(float(np.median(neighbours, axis=1).max()), float(losses[-1]))
 
 
 def round_up(value: float) -> float:

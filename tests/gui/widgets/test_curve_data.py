@@ -75,6 +75,21 @@ def test_one_outlier_leaves_the_axis() -> None:
     assert loss_top(losses) == pytest.approx(3.0)
 
 
+@pytest.mark.parametrize(
+    ("validation", "top"),
+    [
+        ([900.0], 1000.0),
+        ([900.0, 2.0], 3.0),
+        ([2.0, 1.5, 900.0, 1.4, 1.2], 3.0),
+        ([2.0, 1.5, 900.0], 1000.0),  # where is it going?
+        ([1.0, 1.5, 4.0, 9.0, 20.0], 24.0),
+        ([3.2, 1.2, 1.0], 4.0),
+    ],
+)
+def test_a_single_outlier_of_few_losses_leaves_the_axis_and_a_trend_stays(validation: list[float], top: float) -> None:
+    assert loss_top(np.linspace(2.0, 0.2, 100), np.array(validation)) == pytest.approx(top)
+
+
 def test_the_curve_that_needs_more_room_decides() -> None:
     assert loss_top(np.full(100, 0.5), np.full(5, 2.7)) == pytest.approx(3.0)
 
