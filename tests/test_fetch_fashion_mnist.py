@@ -61,7 +61,11 @@ def test_too_few_images_leave_what_was_there(package: Path, tmp_path: Path) -> N
     assert {each.name for each in tmp_path.iterdir()} == {"package", "fashion"}
 
 
-@pytest.mark.parametrize("damage", [b"", gzip.compress(b"abc"), gzip.compress(struct.pack(">2I", 0x801, 41) + b"\0")])
+@pytest.mark.parametrize(
+    "damage",
+    [b"", gzip.compress(b"abc"), gzip.compress(struct.pack(">2I", 0x801, 41) + b"\0")],
+    ids=["empty", "no header", "too short"],
+)
 def test_other_files_are_refused_by_name(package: Path, tmp_path: Path, damage: bytes) -> None:
     (package / "t10k-labels-idx1-ubyte.gz").write_bytes(damage)
     with pytest.raises(NotAvailableError, match="t10k-labels-idx1-ubyte"):
