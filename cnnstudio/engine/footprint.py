@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnstudio.core.config import Optimizer
 from cnnstudio.engine.device import Compute
+from cnnstudio.engine.schedule import FUSED
 from cnnstudio.models.blocks import Scale
 from cnnstudio.models.efficientnet_lite import SameConv2d
 from cnnstudio.models.flow import Flow, Passage
@@ -17,7 +18,7 @@ _FLOAT: Final = 4  # bytes of a weight, its gradient and what the optimizer keep
 _SHORT: Final = 2  # bytes of an activation in bfloat16 and float16
 _INDEX: Final = 8  # bytes with which max-pooling remembers where a maximum was
 _STATES: Final[dict[Optimizer, int]] = {"adamw": 2, "sgd": 1}
-_SCRATCH: Final = 2  # copies of the largest tensor that an optimizer makes in passing
+_SCRATCH: Final = 2  # copies of the largest tensor that an optimizer makes in passing where it is not fused
 _ORDERED: Final = 1  # copies of the largest tensor in the order that a convolution wants
 _SAVING: Final = 2  # copies of all weights on their way to the disk: the tensors, and the bytes of the file
 
@@ -65,6 +66,7 @@ def footprint(
     weights = sum(each.numel() for each in (*network.parameters(), *network.buffers()))
     learning = [each for each in network.parameters() if each.requires_grad]
     numbers = sum(each.numel() for each in learning)
+    scratch = 0 if compute.device.type in FUSED else _SCRATCH
     largest = max((each.numel() for each in learning), default=0)
     kept = _Kept(network, _SHORT if short else _FLOAT, on_cpu=on_cpu)
     for passage in (flow or Flow(network)).layers(image_size):
@@ -73,7 +75,7 @@ def footprint(
         lasting=_FLOAT * (weights + (1 + _STATES[optimizer]) * numbers),
         copies=_FLOAT * _ORDERED * largest + _SHORT * short * sum(each.numel() for each in learning if each.ndim > 1),
         image=3 * image_size**2 * (_FLOAT + _SHORT * short) + kept.most,
-        between=_FLOAT * max(_SCRATCH * largest, _SAVING * weights if on_cpu else 0),
+        between=_FLOAT * max(scratch * largest, _SAVING * weights if on_cpu else 0),
         checkpoint=_FLOAT * (weights + _STATES[optimizer] * numbers) if on_cpu else 0,
     )
 

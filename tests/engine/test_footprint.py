@@ -106,8 +106,7 @@ def test_in_bfloat16_activations_and_copies_of_the_weights_are_half_as_large(set
 def test_the_peak_of_two_steps_is_met(settings: tuple[str, ...], side: int) -> None:
     config, network = made(*settings)
     found = footprint(network, image_size=side, optimizer=config.train.optimizer, compute=compute())
-    stepping = 4 * 2 * max(each.numel() for each in network.parameters() if each.requires_grad)
-    without_saving = Footprint(found.lasting, found.copies, found.image, between=stepping, checkpoint=0)
+    without_saving = Footprint(found.lasting, found.copies, found.image, between=0, checkpoint=0)
     assert without_saving.of(BATCH) == pytest.approx(peak(network, config, side), rel=0.1)
 
 
@@ -149,6 +148,15 @@ def test_a_gpu_holds_no_copy_for_the_disk() -> None:
     assert on_cpu.checkpoint > 0 == on_gpu.checkpoint
     assert on_gpu.lasting == on_cpu.lasting
     assert on_gpu.between < on_cpu.between  # nothing is turned into bytes there
+
+
+def test_an_optimizer_makes_copies_in_passing_only_where_it_is_not_fused() -> None:
+    _, network = made("model.arch=resnet18")
+    apple, cuda = (
+        footprint(network, image_size=32, optimizer="adamw", compute=compute(device=device))
+        for device in ("mps", "cuda")
+    )
+    assert (apple.between, cuda.between) == (2 * 4 * max(each.numel() for each in network.parameters()), 0)
 
 
 def test_larger_batches_need_more_and_frozen_stages_less() -> None:
