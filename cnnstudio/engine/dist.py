@@ -1,6 +1,7 @@
 """One run in many processes: who is who, who takes which images, and what they tell each other."""
 
 import contextlib
+import gc
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -127,6 +128,7 @@ class World:
                 self.together(self._take_gpu)
             yield
         finally:
+            gc.collect()  # what trained in step is part of cycles; left to the end, gloo may abort (pytorch#190489)
             torch.distributed.destroy_process_group()
 
     def _own_device(self, wish: str) -> str:

@@ -49,24 +49,31 @@ def train(config: Config, sink: Sink, control: Control, *, out: Path, resume: bo
     world = World.of_environment()
     sink, config = sink if world.leads else _nobody, world.with_own_device(config)
     with world.joined(config), kept_memory(), arithmetic(deterministic=config.compute.deterministic):
-        checkpoint, fallback, reopens, coming = standing(world, out, resume=resume)
+        return _train(world, config, sink, control, out, resume=resume, began=began)
+
+
+def _train(
+    world: World, config: Config, sink: Sink, control: Control, out: Path, *, resume: bool, began: float
+) -> RunEnded:
+    """Do what `train` does among the processes of a run, of which nothing is left when this returns."""
+    checkpoint, fallback, reopens, coming = standing(world, out, resume=resume)
+    try:
+        prepared = prepare_all(world, config, sink, control, checkpoint)
+    except InputError:
+        raise
+    except StopRun:
+        return never_began(sink, began, "stopped", "")
+    except Exception as error:  # noqa: BLE001 - such as too little memory on the device
+        return never_began(sink, began, "failed", reason_of(error))
+    with contextlib.closing(prepared.store):
+        folder = open_folder(world, out, prepared, reopens=reopens)
+        run = _Run(prepared, sink, control, folder, checkpoint, world, coming, began)
+        notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
         try:
-            prepared = prepare_all(world, config, sink, control, checkpoint)
-        except InputError:
-            raise
-        except StopRun:
-            return never_began(sink, began, "stopped", "")
-        except Exception as error:  # noqa: BLE001 - such as too little memory on the device
-            return never_began(sink, began, "failed", reason_of(error))
-        with contextlib.closing(prepared.store):
-            folder = open_folder(world, out, prepared, reopens=reopens)
-            run = _Run(prepared, sink, control, folder, checkpoint, world, coming, began)
-            notes = (fallback, *prepared.notes, *world.notes(config, prepared.network, prepared.compute))
-            try:
-                with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
-                    return run.carry_out(tuple(filter(None, notes)))
-            finally:
-                run.close()
+            with arithmetic(deterministic=config.compute.deterministic, precision=prepared.compute.precision):
+                return run.carry_out(tuple(filter(None, notes)))
+        finally:
+            run.close()
 
 
 class _Run:

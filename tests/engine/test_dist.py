@@ -216,6 +216,22 @@ def losses_of(events: Sequence[Event]) -> list[tuple[float, ...]]:
 
 
 @pytest.mark.slow
+def test_nothing_that_trained_in_step_lives_on(plain: Callable[..., Config], tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import gc, sys\n"
+        "from cnnstudio import cli\n"
+        "gc.disable()  # what is found below is freed by the program, not by chance\n"
+        "code = cli.main(sys.argv[1:])\n"
+        "from torch.nn.parallel import DistributedDataParallel\n"
+        "left = sum(isinstance(each, DistributedDataParallel) for each in gc.get_objects())\n"
+        "sys.exit(code or left)\n"
+    )
+    code, _, err = Launch(tmp_path, plain("train.epochs=1"), str(script), processes=2).end()
+    assert code == 0, err
+
+
+@pytest.mark.slow
 def test_three_processes_train_as_one_does(plain: Callable[..., Config], tmp_path: Path) -> None:
     config = plain()  # of 38 images, 9 at a time, the last batch has 2: one process has none
     launch = Launch(tmp_path, config, "-m", "cnnstudio", processes=3)
