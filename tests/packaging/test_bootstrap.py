@@ -260,7 +260,9 @@ except KeyboardInterrupt:
 """
 
     def _start(self, child: str) -> subprocess.Popen[str]:
-        outer = f"import sys, bootstrap; sys.exit(bootstrap.hand_over([sys.executable, '-c', {child!r}]))"
+        heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"  # tests in the background ignore Ctrl-C
+        outer = f"import signal, sys, bootstrap; {heard}; "
+        outer += f"sys.exit(bootstrap.hand_over([sys.executable, '-c', {child!r}]))"
         started = subprocess.Popen(
             [sys.executable, "-c", outer],
             cwd=Path(bootstrap.__file__).parent,

@@ -136,6 +136,7 @@ def test_only_the_left_button_clicks_and_drags(view: GraphView, qtbot: QtBot) ->
         drag(view, QPoint(100, 100), QPoint(300, 300), button=Qt.MouseButton.RightButton)
         QTest.mouseClick(view.viewport(), Qt.MouseButton.RightButton, pos=QPoint(50, 50))
         QTest.mouseDClick(view.viewport(), Qt.MouseButton.RightButton, pos=QPoint(50, 50))
+        QTest.mouseRelease(view.viewport(), Qt.MouseButton.RightButton)  # or it would be held for the tests that follow
     assert view.fitted
 
 
