@@ -20,7 +20,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
+    from PySide6.QtWidgets import QApplication, QWidget
+
+    from cnnstudio.gui.theme import Theme
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program itself
@@ -125,7 +127,7 @@ def _no_thread_left() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_qt_left(request: pytest.FixtureRequest, _no_thread_left: None) -> Iterator[None]:
-    """Fail a test that leaves top-level widgets, active timers or running QThreads.
+    """Fail a test that leaves top-level widgets, active timers, running QThreads or another look of the application.
 
     Runs after pytest-qt has closed the widgets that were handed to `qtbot`.
     """
@@ -134,7 +136,7 @@ def _no_qt_left(request: pytest.FixtureRequest, _no_thread_left: None) -> Iterat
         return
     from PySide6.QtWidgets import QApplication
 
-    windows = QApplication.topLevelWidgets()
+    windows, looks, buttons = QApplication.topLevelWidgets(), _application_wide(), QApplication.mouseButtons()
     gc.freeze()  # what lives now is hidden from gc.get_objects(): later only this test's own objects are looked at
     try:
         yield
@@ -144,7 +146,24 @@ def _no_qt_left(request: pytest.FixtureRequest, _no_thread_left: None) -> Iterat
             time.sleep(0.05)
     finally:
         gc.unfreeze()
-    _fail_if_any(left)
+    changed = [f"{name} of the application" for name, value in _application_wide().items() if value != looks[name]]
+    pressed = QApplication.mouseButtons()
+    held = [str(pressed)] if pressed and pressed != buttons else []
+    _fail_if_any([*left, *changed, *held])
+
+
+def _application_wide() -> dict[str, object]:
+    """Return what all windows share, and the tests that follow would meet: here, or in another order."""
+    from PySide6.QtWidgets import QApplication
+
+    app = QApplication.instance()
+    if not isinstance(app, QApplication):
+        return {"style sheet": "", "font": "", "cursor": None}
+    return {
+        "style sheet": app.styleSheet(),
+        "font": app.font().toString(),
+        "cursor": app.overrideCursor(),
+    }
 
 
 def _living_qt(known: list["QWidget"]) -> list[str]:
@@ -167,6 +186,18 @@ def _living_qt(known: list["QWidget"]) -> list[str]:
 def _fail_if_any(left: list[str]) -> None:
     if left:
         pytest.fail("left behind: " + ", ".join(left), pytrace=False)
+
+
+@pytest.fixture
+def theme(qapp: "QApplication") -> Iterator["Theme"]:
+    """Return the light theme, applied; the application is left as it was."""
+    from cnnstudio.gui.theme import Theme
+
+    theme = Theme(qapp, "light")
+    yield theme
+    theme.set_mode("system")
+    theme.deleteLater()
+    qapp.setStyleSheet("")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.main_window import MainWindow
@@ -12,9 +11,8 @@ from cnnstudio.gui.theme import Theme
 
 
 @pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
+def window(qtbot: QtBot, theme: Theme) -> Iterator[MainWindow]:
     """The main window as it opens; a run that is left over is stopped."""
-    theme = Theme(qapp, "light")
     window = MainWindow(Session(), theme)
     window.resize(1280, 800)
     window.show()
@@ -23,4 +21,3 @@ def window(qtbot: QtBot, qapp: QApplication) -> Iterator[MainWindow]:
     window.session.close()
     window.close()
     window.deleteLater()
-    theme.deleteLater()

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.core.config import Config
@@ -18,16 +18,6 @@ def session(qtbot: QtBot) -> Iterator[Session]:
     session = Session()
     yield session
     session.close()
-
-
-@pytest.fixture
-def theme(qapp: QApplication) -> Iterator[Theme]:
-    """Return the light theme, applied; the application is left as it was."""
-    theme = Theme(qapp, "light")
-    yield theme
-    theme.set_mode("system")
-    theme.deleteLater()
-    qapp.setStyleSheet("")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from cnnstudio.gui.widgets.curve_plot import CurvePlot
 from cnnstudio.gui.widgets.curve_series import Series
 from cnnstudio.gui.widgets.loss_plot import LossPlot
 from cnnstudio.gui.widgets.trace_plots import TRACES, TracePlot
+from tests.gui.widgets.pointer import double_click
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_frame_drawn_with_the_mouse_zooms_and_a_double_click_fits(plot: LossPl
     QTest.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=end)
     assert plot.axes.epoch_range == pytest.approx((1, 2), abs=0.15)
     assert plot.axes.value_range == pytest.approx((2, 6), abs=0.4)
-    QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton)
+    double_click(plot.axes.view, viewport.rect().center())
     assert plot.axes.epoch_range == pytest.approx((0, 4))
 
 

@@ -6,6 +6,7 @@ from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.theme import DARK, LIGHT
 from cnnstudio.gui.widgets.loss_plot import LossPlot
+from tests.gui.widgets.pointer import double_click
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_double_click_fits_again_after_zooming(plot: LossPlot) -> None:
     assert right - left == pytest.approx(0.8 * 4)
     plot.refresh()
     assert plot.axes.epoch_range == (left, right)
-    QTest.mouseDClick(plot.axes.view.viewport(), Qt.MouseButton.LeftButton)
+    double_click(plot.axes.view, plot.axes.view.viewport().rect().center())
     assert plot.axes.epoch_range == pytest.approx((0, 4))
     assert plot.axes.value_range == pytest.approx(fitted)
 

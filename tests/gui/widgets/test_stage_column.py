@@ -12,6 +12,7 @@ from cnnstudio.gui.theme import DARK, LIGHT
 from cnnstudio.gui.widgets.stage_boundary import HOW
 from cnnstudio.gui.widgets.stage_column import StageColumn, StageItem
 from cnnstudio.gui.widgets.stage_item import times
+from tests.gui.widgets.pointer import double_click
 
 STAGES = (
     StageItem("conv1", "conv1 · 7×7, 64", "112²", frozen=True),
@@ -271,7 +272,7 @@ def test_new_figures_do_not_disturb_a_drag(qtbot: QtBot, column: StageColumn) ->
 
 
 def test_double_click_on_the_multiplier_lets_type_another(qtbot: QtBot, column: StageColumn) -> None:
-    QTest.mouseDClick(column.viewport(), LEFT, pos=multiplier(column, 2))
+    double_click(column, multiplier(column, 2))
     box = editor(column)
     assert box is not None
     assert (box.value(), box.minimum(), box.maximum(), box.text()) == (0.34, 0, 10, "×0.34")
@@ -342,7 +343,7 @@ def test_new_figures_do_not_disturb_typing(qtbot: QtBot, column: StageColumn) ->
 
 
 def test_a_frozen_stage_has_no_learning_rate_to_edit(column: StageColumn) -> None:
-    QTest.mouseDClick(column.viewport(), LEFT, pos=multiplier(column, 1))
+    double_click(column, multiplier(column, 1))
     assert editor(column) is None
     QTest.keyClick(column, Qt.Key.Key_F2)
     assert (column.chosen, editor(column)) == ("layer1", None)
@@ -350,7 +351,7 @@ def test_a_frozen_stage_has_no_learning_rate_to_edit(column: StageColumn) -> Non
 
 
 def test_double_click_elsewhere_edits_nothing(column: StageColumn) -> None:
-    QTest.mouseDClick(column.viewport(), LEFT, pos=QPoint(40, middle(column, 2).y()))
+    double_click(column, QPoint(40, middle(column, 2).y()))
     assert (column.chosen, editor(column)) == ("layer2", None)
 
 
@@ -387,7 +388,7 @@ def test_a_column_that_is_only_looked_at_offers_nothing(qtbot: QtBot) -> None:
     with qtbot.assertNotEmitted(column.boundary_moved):
         drag(column, column.grip(), column.grip(4))
         QTest.mouseRelease(column.viewport(), LEFT, pos=column.grip(4))
-    QTest.mouseDClick(column.viewport(), LEFT, pos=multiplier(column, 2))
+    double_click(column, multiplier(column, 2))
     assert editor(column) is None
     assert menu(column, 2) == {}
     assert accents(column, column.grip().y()) > 100
