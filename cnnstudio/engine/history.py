@@ -14,14 +14,13 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Warned
 from cnnstudio.core.history import HISTORY, LostEpochError, epoch_file, kept_epochs
-from cnnstudio.engine.checkpoint import BEST, write_file
-from cnnstudio.engine.resume import LAST
+from cnnstudio.engine.checkpoint import BEST, to_safetensors, write_file
+from cnnstudio.engine.resume import LAST, validated
 
 BUDGET: Final = 512 * 2**20
 """Bytes that the epochs of a run may take, beside the first one."""
@@ -59,7 +58,7 @@ class History:
         epoch, best = state["epoch"] - 1, state["best"]
         about = {"epoch": str(epoch), "step": str(state["step"])}
         try:
-            self._keep(epoch, state["network"] | state["average"]["weights"], about)
+            self._keep(epoch, validated(state), about)
             self._thin(always={epoch, best["epoch"] if best else epoch})
         except (OSError, RuntimeError, SafetensorError) as error:  # a run does without its history
             reason = (getattr(error, "strerror", None) or str(error)).lower()
@@ -77,7 +76,7 @@ class History:
         for later in [each for each in kept_epochs(self._run) if each > epoch]:
             epoch_file(self._run, later).unlink(missing_ok=True)  # the run goes on from before, and tells them anew
         changed = self._changed(epoch, weights, about)
-        data = to_safetensors({name: each.contiguous() for name, each in changed.items()}, about)
+        data = to_safetensors(changed, about)
         reserve = sum(path.stat().st_size for name in (LAST, BEST) if (path := self._run / name).exists())
         if shutil.disk_usage(self._run).free < len(data) + reserve:
             raise OSError("the disk has room for checkpoints only")

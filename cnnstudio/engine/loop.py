@@ -42,6 +42,7 @@ from cnnstudio.engine.resume import (
     paths_of,
     random_numbers_kept,
     random_states,
+    validated,
 )
 from cnnstudio.engine.saver import Saver
 from cnnstudio.engine.schedule import make_optimizer, make_schedule
@@ -99,8 +100,8 @@ class Loop:
         self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._saver = Saver(self._save if world.leads else None)
         self._history = History(folder.path)
+        self._saver = Saver(folder.save_last if world.leads else None, self._keep)
         self.steps = len(to_learn_from(self._train, self._config.data.batch_size))  # of an epoch
         taken = checkpoint.changes if checkpoint else ()
         self._live = LiveChanges(prepared, control, world, self._emit, steps=self.steps, taken=taken, coming=coming)
@@ -136,7 +137,7 @@ class Loop:
                 learning = self._begin(number, first)
                 if epoch == self._start.epoch and not self._start.batch:
                     now = self._checkpoint(learning, self._start, self._sums(), self._sums())
-                    self._saver.save(now, self._history.keep)
+                    self._saver.begin(now)
                 while epoch < live.end and not patience.over:
                     learning = self._one_epoch(epoch, learning)
                     epoch += 1
@@ -235,9 +236,11 @@ class Loop:
         )
         if ended.best:
             self.best = ended
-            self._folder.save_best(learning.average.network)
         self._patience.see(better=ended.best)
-        self._saver.save(self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums()))
+        ahead = self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums())
+        self._saver.save(ahead, can_wait=True)
+        if not self._folder.has_best:
+            self._saver.wait()  # whoever hears that an epoch has ended may ask the network
         self._tell_of_history()
         self._emit(ended)
         return learning
@@ -364,8 +367,10 @@ class Loop:
             changes=self._live.taken,
         )
 
-    def _save(self, state: dict[str, Any]) -> None:
-        self._folder.save_last(state)
+    def _keep(self, state: dict[str, Any]) -> None:
+        """Keep what an epoch has come to, and as the run's weights where it is the best one."""
+        if not state["batch"] and state["best"] and state["best"]["epoch"] == state["epoch"] - 1:
+            self._folder.save_best(validated(state))
         self._history.keep(state)
 
     def _tell_of_history(self) -> None:

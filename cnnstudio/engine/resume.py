@@ -1,8 +1,9 @@
 """Where a run stands, so that another process can go on from there to the same result."""
 
 import contextlib
+import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -120,6 +121,15 @@ class Checkpoint:
         )
 
 
+def validated(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Return the weights that an epoch is validated with: the averages of those which learn, where there are any.
+
+    Args:
+        state: As `Checkpoint.to_dict` gives it.
+    """
+    return {**state["network"], **state["average"]["weights"]}
+
+
 def read_checkpoint(run: Path) -> tuple[Checkpoint, str]:
     """Read the newest checkpoint of a run that is whole.
 
@@ -189,9 +199,8 @@ def random_numbers_kept() -> Iterator[None]:
 
 def paths_of(catalog: Catalog, indices: Sequence[int]) -> tuple[str, ...]:
     """Return the paths of some images, below the data folder where they lie in it."""
-    paths = [catalog.images[index].path for index in indices]
-    root = catalog.root
-    return tuple(str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths)
+    below = os.path.join(catalog.root, "")  # noqa: PTH118 - with the separator at its end, which a path drops
+    return tuple(str(catalog.images[index].path).removeprefix(below) for index in indices)
 
 
 def same_split(checkpoint: Checkpoint, catalog: Catalog) -> tuple[Split, str]:

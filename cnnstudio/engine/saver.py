@@ -1,15 +1,19 @@
 """Writes checkpoints beside the training: a step waits for copies in memory only, never for the disk."""
 
+import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import torch
 
 from cnnstudio.engine.resume import Checkpoint
 
+State = dict[str, Any]
+
 _EVERY: Final = 60.0  # seconds between two checkpoints within an epoch
+_APART: Final = 1.0  # seconds between those of two epochs, of which a head on known features does several a second
 _SHARE: Final = 0.02  # of the run's time that copying may take
 
 
@@ -19,19 +23,21 @@ class Saver:
     Errors of the writing thread are raised in the training thread, by the next call.
     """
 
-    def __init__(self, write: Callable[[dict[str, Any]], None] | None, *, every: float = _EVERY) -> None:
+    def __init__(self, write: Callable[[State], None] | None, keep: Callable[[State], None]) -> None:
         """Make a saver.
 
         Args:
             write: Puts a state into a file, atomically; called on a thread of its own. None where another process
                 does so.
-            every: Seconds between two checkpoints.
+            keep: Takes each state as well, ahead of `write` and on the same thread.
         """
         self._write = write
-        self._every = every
+        self._keep = keep
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
-        self._next = time.monotonic() + every
+        self._owed: State | None = None
+        self._written = -math.inf
+        self._next = time.monotonic() + _EVERY
 
     def due(self) -> bool:
         """Whether it is time for the next checkpoint."""
@@ -41,33 +47,56 @@ class Saver:
             and not (self._thread and self._thread.is_alive())
         )
 
-    def save(self, checkpoint: Checkpoint, write: Callable[[dict[str, Any]], None] | None = None) -> None:
-        """Copy a state and have it written.
-
-        Args:
-            checkpoint: The state.
-            write: Puts it somewhere else than usual.
+    def begin(self, checkpoint: Checkpoint) -> None:
+        """Copy the state of a run before its first step and have it kept, but not written.
 
         Raises:
             OSError, RuntimeError: The checkpoint before could not be written, such as on a full disk.
         """
-        self.wait()
+        self._join()
+        if self._write is not None:
+            self._start(_copied(checkpoint.to_dict()), self._keep)
+
+    def save(self, checkpoint: Checkpoint, *, can_wait: bool = False) -> None:
+        """Copy a state and have it written and kept.
+
+        Args:
+            checkpoint: The state.
+            can_wait: Whether it is enough to write it a little later, or a newer one instead; `wait` writes it.
+
+        Raises:
+            OSError, RuntimeError: The checkpoint before could not be written, such as on a full disk.
+        """
+        self._join()
         if self._write is None:
             return
         began = time.monotonic()
         state = _copied(checkpoint.to_dict())
-        work = write or self._write, state
-        self._thread = threading.Thread(target=self._run, args=work, name="cnnstudio-checkpoint")
-        self._thread.start()
+        if can_wait and began < self._written + _APART:
+            self._owed = state
+            self._start(state, self._keep)
+        else:
+            self._owed, self._written = None, began
+            self._start(state, self._keep, self._write)
         now = time.monotonic()
-        self._next = now + max(self._every, (now - began) / _SHARE)
+        self._next = now + max(_EVERY, (now - began) / _SHARE)
 
     def wait(self) -> None:
-        """Wait until the checkpoint that is being written is on disk.
+        """Wait until the latest state is on disk.
 
         Raises:
             OSError, RuntimeError: It could not be written.
         """
+        self._join()
+        if self._owed is not None and self._write is not None:
+            owed, self._owed = self._owed, None
+            self._write(owed)
+
+    def _start(self, state: State, *work: Callable[[State], None]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(state, work), name="cnnstudio-checkpoint")
+        self._thread.start()
+
+    def _join(self) -> None:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -75,9 +104,10 @@ class Saver:
             error, self._error = self._error, None
             raise error
 
-    def _run(self, write: Callable[[dict[str, Any]], None], state: dict[str, Any]) -> None:
+    def _run(self, state: State, work: Iterable[Callable[[State], None]]) -> None:
         try:
-            write(state)
+            for each in work:
+                each(state)
         except (OSError, RuntimeError) as error:  # torch makes the latter of the former
             self._error = error
 

@@ -1,10 +1,10 @@
 """Where a run begins: anew, or where an earlier process has left it; and who writes its folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from torch import nn
+from torch import Tensor
 
 from cnnstudio.core.config import ComputeConfig, Config
 from cnnstudio.core.control import Control
@@ -131,7 +131,7 @@ class NoFolder(RunFolder):
     def record(self, event: object) -> None:
         """Leave it to the first rank."""
 
-    def save_best(self, network: nn.Module) -> None:
+    def save_best(self, weights: Mapping[str, Tensor]) -> None:
         """Leave it to the first rank."""
 
     def save_last(self, state: dict[str, Any]) -> None:

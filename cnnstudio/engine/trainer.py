@@ -110,8 +110,8 @@ class _Run:
             except StopRun:
                 self._loop.wait()
                 reason = "stopped"
-                if not folder.has_best:
-                    folder.save_best(self._prepared.network)  # within the first epoch: what there is, is kept
+                if not folder.has_best:  # within the first epoch: what there is, is kept
+                    folder.save_best(self._prepared.network.state_dict())
         except Exception as error:  # noqa: BLE001 - whatever ends a run is told in its closing event
             reason, message = "failed", self._reason(error)
         loop = self._loop

@@ -123,10 +123,10 @@ def test_a_lost_device_ends_the_run_and_its_last_checkpoint_goes_on(
         break_forward(patch, breaks)
         really = Saver.save
 
-        def save(self: Saver, *state: Any) -> None:
+        def save(self: Saver, *state: Any, **how: Any) -> None:
             if dead:
                 raise torch.AcceleratorError(GONE)  # nothing can be copied from it any more
-            really(self, *state)
+            really(self, *state, **how)
 
         patch.setattr(Saver, "save", save)
         first = run(config, tmp_path / "parts")
