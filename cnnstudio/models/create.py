@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from cnnstudio.core.config import Config
+from cnnstudio.core.config import Config, ModelConfig
 from cnnstudio.models import registry
 from cnnstudio.models.network import Network
 from cnnstudio.models.surgery import fold_batchnorm, replace_head
-from cnnstudio.models.weights import LoadReport, classes_of, has_batchnorm, load_state, locate, wanted
+from cnnstudio.models.weights import LoadReport, classes_of, has_all, has_batchnorm, load_state, locate, wanted
 
 _PRETRAINED_CLASSES = 1000
 
@@ -84,13 +85,13 @@ def outline(config: Config, classes: int) -> Network:
 
 
 def _pretrained(config: Config, classes: int, state: Mapping[str, Tensor], words: str) -> tuple[Network, LoadReport]:
-    network, report = with_weights(config, state, words)
+    network, report = with_weights(config, state, words, build=partial(_undrawn, state))
     replace_head(network, classes)
     return network, _without_last_layers(report, network)
 
 
 def with_weights(
-    config: Config, state: Mapping[str, Tensor], words: str, *, build: Callable[..., Network] = registry.build
+    config: Config, state: Mapping[str, Tensor], words: str, *, build: Callable[..., Network]
 ) -> tuple[Network, LoadReport]:
     """Build a network for the classes that its weights were made for, and load them.
 
@@ -116,6 +117,20 @@ def with_weights(
     report = load_state(source, state, f"{words}, BatchNorm folded into the convolutions")
     fold_batchnorm(source, network)
     return network, report
+
+
+def _undrawn(state: Mapping[str, Tensor], model: ModelConfig, *, classes: int) -> Network:
+    """Build a network; where a file has all of its weights, none are drawn, which takes VGG-16 a second."""
+    with torch.device("meta"):
+        network = registry.build(model, classes=classes)
+    if not has_all(state, network):
+        return registry.build(model, classes=classes)
+    room = {key: torch.empty(each.shape, dtype=each.dtype) for key, each in network.state_dict().items()}
+    network.load_state_dict(room, assign=True)  # unlike to_empty, which takes half a second to load what it needs
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()  # older files do not count batches
+    return network
 
 
 def _without_last_layers(report: LoadReport, network: Network) -> LoadReport:

@@ -169,6 +169,12 @@ def load_state(network: Network, state: Mapping[str, Tensor], words: str) -> Loa
     return LoadReport(words, tuple(loaded), missing, tuple(key for key in state if key not in taken))
 
 
+def has_all(state: Mapping[str, Tensor], network: Network) -> bool:
+    """Whether `load_state` would leave nothing of a network as it was, but counts of batches."""
+    own = {key: each for key, each in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    return all(key in state and _fits(state[key], each) for key, each in own.items())
+
+
 def has_batchnorm(state: Mapping[str, Tensor]) -> bool:
     """Whether weights come with the running statistics of BatchNorm."""
     return any(key.endswith(".running_mean") for key in state)

@@ -45,6 +45,36 @@ def test_finetuning_keeps_all_pretrained_weights_but_the_head() -> None:
     )
 
 
+def test_no_number_is_drawn_that_the_weights_bring() -> None:
+    torch.manual_seed(3)
+    network, _ = create(FINETUNED, 6)
+    torch.manual_seed(3)
+    new = build(LITE.model, classes=6).get_submodule("classifier.1")  # draws all the others first
+    torch.manual_seed(3)
+    new.reset_parameters()  # type: ignore[operator]
+    assert torch.equal(network.get_parameter("classifier.1.bias"), new.get_parameter("bias"))
+
+
+def test_what_a_file_lacks_is_drawn_and_batches_are_counted_anew(tmp_path: Path) -> None:
+    network, lost = random_network(64, classes=4, arch="compact"), "features.0.weight"
+    whole = {key: each for key, each in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    config = Config().replace("model.arch", "compact").replace("transfer.mode", "finetune")
+    for name, state in (("whole", whole), ("part", {key: each for key, each in whole.items() if key != lost})):
+        torch.save(state, tmp_path / f"{name}.pth")
+        torch.manual_seed(0)
+        found, report = create(config.replace("model.pretrained", str(tmp_path / f"{name}.pth")), 4)
+        assert report is not None
+        assert report.missing == (() if name == "whole" else (lost,))
+        for key, each in found.state_dict().items():
+            if key.endswith("num_batches_tracked"):
+                assert int(each) == 0
+            elif key in state and not key.startswith(found.head):
+                assert torch.equal(each, state[key]), key
+            elif key == lost:
+                assert 0 < float(each.std()) < 1
+                assert not torch.equal(each, whole[key])
+
+
 @pytest.mark.parametrize("mode", ["freeze", "freeze_then_finetune"])
 @pytest.mark.parametrize("train_last", [1, 3])
 def test_freezing_leaves_the_last_stages(mode: TransferMode, train_last: int) -> None:
