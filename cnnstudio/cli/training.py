@@ -47,6 +47,9 @@ def _carry_out(options: argparse.Namespace, config: Config, out: Path, *, resume
         control = remote = RemoteControl()
         carry_out = partial(train_isolated, config, control=remote, out=out, resume=resume)
     else:
+        from cnnstudio.runtime.loading import load_engine
+
+        load_engine()
         from cnnstudio.engine.trainer import train
 
         control = Control()

@@ -1,8 +1,6 @@
 """What the window asks of torch, in functions that run beside the GUI thread and import torch themselves."""
 
 import contextlib
-import gc
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
@@ -21,6 +19,7 @@ from cnnstudio.data.survey import ClassCount
 from cnnstudio.gui.tasks import Job
 from cnnstudio.gui.weights_view import WeightsReport
 from cnnstudio.gui.words import tuning
+from cnnstudio.runtime.loading import load_engine
 
 if TYPE_CHECKING:
     from cnnstudio.engine.consequence import Comparison, Consequences
@@ -112,11 +111,7 @@ class Compared:
 
 def load_torch(_job: object) -> None:
     """Import what a run needs, so that Start answers at once."""
-    first = "torch" not in sys.modules
-    import cnnstudio.engine.trainer  # noqa: F401 - imported for its effect
-
-    if first:
-        gc.freeze()  # or each full collection looks through torch's half a million objects, while the window waits
+    load_engine()
 
 
 def describe(config: Config, counts: Sequence[ClassCount]) -> Described:

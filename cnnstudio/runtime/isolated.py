@@ -20,6 +20,7 @@ from cnnstudio.core.errors import InputError
 from cnnstudio.core.events import Event
 from cnnstudio.runtime.frames import Message, Rests, read_wish, write_message
 from cnnstudio.runtime.host import told
+from cnnstudio.runtime.loading import load_engine
 from cnnstudio.runtime.mailbox import Mailbox
 
 
@@ -164,6 +165,7 @@ def _listen(requests: IO[bytes], control: Control) -> None:
 
 
 def _train(order: dict[str, Any], outbox: Outbox, control: Control) -> None:
+    load_engine()
     from cnnstudio.engine.trainer import train
 
     try:

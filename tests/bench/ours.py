@@ -14,8 +14,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program itself doe
 from cnnstudio.core.config import load_config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import EpochEnded, Event, RunEnded, RunStarted, StepEnded
-from cnnstudio.engine.trainer import train
+from cnnstudio.runtime.loading import load_engine
 from tests.watches import everything
+
+load_engine()
 
 _ENDLESS: Final = 10_000  # epochs; the parent process says when it is enough
 _USUAL: Final = 10  # epochs of a run, over which reading the images once is spread
@@ -23,6 +25,8 @@ _USUAL: Final = 10  # epochs of a run, over which reading the images once is spr
 
 def run(task: Task, listener: Listener) -> None:
     """Train as the command line would, and tell the listener of every reported step."""
+    from cnnstudio.engine.trainer import train
+
     settings = (*task.but(epochs=_ENDLESS if task.by_blocks else task.epochs).settings(), f"data.folder={task.tree[0]}")
     with tempfile.TemporaryDirectory() as folder:
         control = Control()
