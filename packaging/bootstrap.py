@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = "shapes"
+# Two processes, each of which tests whole modules, so that what a module prepares once is prepared once.
+SHARED = ("-n2", "--dist=loadfile")
 
 
 def hand_over(command: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path | None = None) -> int:
@@ -95,7 +97,7 @@ def test(arguments: Sequence[str]) -> int:
     if platform.system() == "Linux":
         env = {"QT_QPA_PLATFORM": "offscreen", **env}
         environment.require_qt(machine.screen_plugins(env))
-    return hand_over([str(environment.python), "-m", "pytest", *(arguments or ["-q"])], env, ROOT)
+    return hand_over([str(environment.python), "-m", "pytest", *SHARED, *(arguments or ["-q"])], env, ROOT)
 
 
 def setup(_arguments: Sequence[str]) -> int:

@@ -181,7 +181,7 @@ def test_test_runs_pytest_in_the_project(
 ) -> None:
     started.code = 5
     assert bootstrap.main(["test", *arguments]) == 5
-    assert started.commands == [[str(PYTHON), "-m", "pytest", *passed]]
+    assert started.commands == [[str(PYTHON), "-m", "pytest", *bootstrap.SHARED, *passed]]
     assert started.cwd == bootstrap.ROOT
     assert environment.set_ups == [True]
 
