@@ -59,21 +59,22 @@ class MainWindow(QMainWindow):
         self._theme = theme
         self._painted = False
         self._leaving = False
-        self._rail = Rail(theme, PAGES)
-        self._top = TopBar(theme)
-        self._banner = Banner("notice", theme)
-        self._status = StatusBar()
-        data, test = DataPage(session, theme), TestPage(session, theme)
-        self._pages: dict[str, QWidget] = {
-            "data": data,
-            "model": ModelPage(session, theme),
-            "train": TrainPage(session, theme),
-            "test": test,
-        }
-        self._stack = QStackedWidget()
-        self._stack.setObjectName("pages")
-        self._stack.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self._lay_out()
+        with theme.at_once():
+            self._rail = Rail(theme, PAGES)
+            self._top = TopBar(theme)
+            self._banner = Banner("notice", theme)
+            self._status = StatusBar()
+            data, test = DataPage(session, theme), TestPage(session, theme)
+            self._pages: dict[str, QWidget] = {
+                "data": data,
+                "model": ModelPage(session, theme),
+                "train": TrainPage(session, theme),
+                "test": test,
+            }
+            self._stack = QStackedWidget()
+            self._stack.setObjectName("pages")
+            self._stack.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            self._lay_out()
         add_actions(self)
         data.test_requested.connect(lambda: self.show_page("test"))
         self._connect()

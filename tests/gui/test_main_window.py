@@ -1,11 +1,12 @@
 import inspect
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction
+from PySide6.QtGui import QAction, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -57,6 +58,30 @@ def ready(
     load_torch(qtbot, session)
     play(monkeypatch, started(), step(0.5), last=ended("stopped", accuracy=None, at=None, run=""))
     return window
+
+
+def test_styled_at_once_it_looks_as_if_each_part_had_been_styled_alone(
+    qtbot: QtBot, theme: Theme, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pages() -> list[QImage]:
+        window = MainWindow(session, theme)
+        window.painted.disconnect()
+        qtbot.addWidget(window)
+        window.resize(1280, 800)
+        window.show()
+        qtbot.waitExposed(window)
+        found = []
+        for page in ("data", "model", "train", "test"):
+            window.show_page(page)
+            QApplication.processEvents()
+            found.append(window.grab().toImage())
+        window.hide()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(theme, "at_once", nullcontext)
+        expected = pages()
+    assert [one == other for one, other in zip(pages(), expected, strict=True)] == [True] * 4
 
 
 def start_button(window: MainWindow) -> QPushButton:

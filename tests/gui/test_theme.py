@@ -86,3 +86,18 @@ def test_palette_leaves_no_role_to_the_system(theme: Theme, qapp: QApplication) 
         QPalette.ColorRole.ToolTipBase,
     ):
         assert luminance(qapp.palette().color(role).name()) < 0.05
+
+
+def test_what_is_built_at_once_is_styled_in_the_end(theme: Theme, qapp: QApplication) -> None:
+    sheet, meanwhile = qapp.styleSheet(), "not looked at"
+
+    def build() -> None:
+        nonlocal meanwhile
+        with theme.at_once():
+            meanwhile = qapp.styleSheet()
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        build()
+    assert (meanwhile, qapp.styleSheet()) == ("", sheet)
+    assert sheet

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QSignalBlocker, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from cnnstudio.core.config import Config
@@ -74,12 +75,16 @@ class SwitchesPanel(Card):
             self.body.addWidget(self._fields[key])
             if control is self._pretrained:
                 self.body.addWidget(WeightsPanel(self._session))
-        for choice in (self._padding, self._head, self._kernel):
-            choice.setMinimumWidth(self._transfer.sizeHint().width())
         for number in numbers:
             number.setMinimumWidth(_NUMBER)
         self.body.addWidget(self._later)
         self.body.setSpacing(4)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Measure in the style in which it is shown."""
+        super().showEvent(event)
+        for choice in (self._padding, self._head, self._kernel):
+            choice.setMinimumWidth(self._transfer.sizeHint().width())
 
     def _connect(self) -> None:
         change = self._session.set_value

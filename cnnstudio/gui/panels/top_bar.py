@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
@@ -60,12 +60,11 @@ class TopBar(QFrame):
         self._look.setToolTip("Light or dark")
         self._modes = self._theme_menu()
         self._lay_out()
-        self._reserve_width()
         self._main.clicked.connect(self._main_clicked)
         self._stop.clicked.connect(self.stop_requested)
         self._device.clicked.connect(self.device_clicked)
         theme.changed.connect(self._recolour)
-        self._show()
+        self._reserve_width()
 
     def state(self) -> RunState:
         """Return the state that is shown."""
@@ -127,13 +126,22 @@ class TopBar(QFrame):
             layout.setColumnStretch(column, column % 2 == 0)
         left.setSpacing(12)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure anew in another style."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._reserve_width()
+
     def _reserve_width(self) -> None:
         """Make the main button as wide as its longest word needs, so that nothing moves when the state changes."""
-        for state in _MAIN:
-            self._state = state
+        state, widths = self._state, []
+        self._main.ensurePolished()
+        for self._state in _MAIN:
             self._show()
-            self._main.setMinimumWidth(max(self._main.minimumWidth(), self._main.sizeHint().width()))
-        self._state = "idle"
+            widths.append(self._main.sizeHint().width())
+        self._state = state
+        self._show()
+        self._main.setMinimumWidth(max(widths))
 
     def _show(self) -> None:
         text, _ = _MAIN[self._state]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
@@ -50,9 +50,18 @@ class RecentRuns(Card):
             row.clicked.connect(lambda _=False, path=row.run.path: self.chosen.emit(path))
             row.resume.clicked.connect(lambda _=False, path=row.run.path: self.resume_requested.emit(path))
             self.body.addWidget(row)
-        if any(run.next_epoch is not None for run in runs):
-            _align([row.resume for row in self._rows])
+        self._align()
         self.setVisible(bool(runs))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Measure anew in another style."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self._align()
+
+    def _align(self) -> None:
+        if any(run.next_epoch is not None for run in self._runs):
+            _align([row.resume for row in self._rows])
 
 
 class _RunRow(QAbstractButton):

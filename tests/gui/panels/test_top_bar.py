@@ -2,7 +2,7 @@ import pytest
 from PySide6.QtCore import Qt, SignalInstance
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from cnnstudio.gui.panels.top_bar import RunState, TopBar
@@ -62,6 +62,15 @@ def test_main_button_keeps_its_place(bar: TopBar) -> None:
         bar.set_state(state)
         widths.add(button(bar, "run.start").sizeHint().expandedTo(button(bar, "run.start").minimumSize()).width())
     assert len(widths) == 1
+
+
+def test_another_style_leaves_the_state_as_it_is(bar: TopBar, qapp: QApplication, theme: Theme) -> None:
+    bar.set_state("paused")
+    wide = button(bar, "run.start").width()
+    with theme.at_once():
+        pass
+    QApplication.processEvents()
+    assert (button(bar, "run.start").text(), button(bar, "run.start").width()) == ("Resume", wide)
 
 
 def test_stop_is_reported(qtbot: QtBot, bar: TopBar) -> None:

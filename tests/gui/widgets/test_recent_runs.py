@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -65,6 +66,19 @@ def test_a_run_that_can_go_on_offers_it(qtbot: QtBot, theme: Theme) -> None:
     with qtbot.waitSignal(card.chosen) as chosen:
         QTest.mouseClick(row, Qt.MouseButton.LeftButton, pos=row.rect().center())
     assert chosen.args == [Path("/runs/done")]
+
+
+def test_buttons_are_measured_in_the_style_in_which_they_are_shown(qtbot: QtBot, theme: Theme) -> None:
+    widths = []
+    for hold in (nullcontext, theme.at_once):
+        with hold():
+            card = RecentRuns("recent", "Recent runs", theme)
+            qtbot.addWidget(card)
+            card.set_runs([past("broken", 7), past("other", 12)])
+        card.show()
+        widths.append([each.width() for each in card.findChildren(QPushButton)])
+    assert widths[0] == widths[1]
+    assert len(set(widths[0])) == 1
 
 
 def test_columns_stand_below_each_other(qtbot: QtBot, theme: Theme) -> None:
