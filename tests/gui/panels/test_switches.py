@@ -213,3 +213,11 @@ def test_keys_go_from_the_switch_to_what_concerns_the_weights(panel: SwitchesPan
         QTest.keyClick(panel.focusWidget(), Qt.Key.Key_Tab)
         names.append(panel.focusWidget().objectName())
     assert names == ["weights.file", "weights.download", "transfer.mode"]
+
+
+def test_choices_are_as_wide_as_the_widest(panel: SwitchesPanel, session: Session) -> None:
+    lite(session)
+    keys = ("model.padding", "model.head", "transfer.mode")
+    widths = [control(panel, ComboField, key).width() for key in keys]
+    assert widths == [max(widths)] * 3
+    assert widths[0] >= control(panel, ComboField, "transfer.mode").sizeHint().width()
