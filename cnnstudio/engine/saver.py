@@ -71,12 +71,13 @@ class Saver:
         if self._write is None:
             return
         began = time.monotonic()
+        self._owed = None  # this state takes its place, and there is not always memory for both
         state = _copied(checkpoint.to_dict())
         if can_wait and began < self._written + _APART:
             self._owed = state
             self._start(state, self._keep)
         else:
-            self._owed, self._written = None, began
+            self._written = began
             self._start(state, self._keep, self._write)
         now = time.monotonic()
         self._next = now + max(_EVERY, (now - began) / _SHARE)

@@ -100,6 +100,23 @@ def test_what_waits_is_what_it_was(clock: list[float]) -> None:
     assert [float(state["network"]["weight"]) for state in found] == [0.0, 0.0]
 
 
+def test_no_two_copies_wait_in_memory(disk: Disk, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    saver = Saver(disk.write, disk.keep)
+    saver.save(at(2), can_wait=True)
+    saver.save(at(3), can_wait=True)
+    before: list[object] = []
+
+    def copied(state: dict[str, Any]) -> dict[str, Any]:
+        before.append(saver._owed)
+        return state
+
+    monkeypatch.setattr("cnnstudio.engine.saver._copied", copied)
+    saver.save(at(4), can_wait=True)
+    saver.wait()
+    assert before == [None]
+    assert disk.seen[-1] == ("write", 4)
+
+
 def test_trouble_of_the_thread_is_raised_by_the_next_call_and_once(disk: Disk, clock: list[float]) -> None:
     saver = Saver(disk.write, disk.keep)
     disk.full = True
