@@ -157,8 +157,7 @@ def _application_wide() -> dict[str, object]:
     from PySide6.QtWidgets import QApplication
 
     app = QApplication.instance()
-    if not isinstance(app, QApplication):
-        return {"style sheet": "", "font": "", "cursor": None}
+    assert isinstance(app, QApplication)
     return {
         "style sheet": app.styleSheet(),
         "font": app.font().toString(),

@@ -23,6 +23,7 @@ from cnnstudio.gui.widgets.loss_plot import LossPlot
 from tests.e2e.gestures import child, press
 from tests.gui.events import ended, epoch, started, step
 from tests.gui.sessions import WAIT, notice, status
+from tests.gui.windows import open_window
 
 Write = Callable[..., None]
 
@@ -54,13 +55,7 @@ def write(untried_run: Path, writer: ExitStack) -> Write:
 def window(qtbot: QtBot, theme: Theme, writer: ExitStack) -> Iterator[MainWindow]:
     """Return a window that was opened while the run is under way; torch is not loaded."""
     session = Session()
-    window = MainWindow(session, theme)
-    window.painted.disconnect()
-    qtbot.addWidget(window)
-    window.resize(1280, 800)
-    window.show()
-    qtbot.waitExposed(window)
-    yield window
+    yield open_window(qtbot, session, theme)
     session.close()
 
 

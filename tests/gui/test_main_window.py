@@ -34,18 +34,13 @@ from cnnstudio.gui.widgets.elided_label import ElidedLabel
 from tests.e2e.gestures import child, press
 from tests.gui.events import ended, epoch, started, step
 from tests.gui.sessions import WAIT, begin, begin_run, feed, finish, load_torch, look_at, play, status
+from tests.gui.windows import open_window
 
 
 @pytest.fixture
 def window(qtbot: QtBot, theme: Theme, session: Session) -> Iterator[MainWindow]:
     """Return the window over a session; torch is loaded only where a test asks for it."""
-    window = MainWindow(session, theme)
-    window.painted.disconnect()
-    qtbot.addWidget(window)
-    window.resize(1280, 800)
-    window.show()
-    qtbot.waitExposed(window)
-    yield window
+    yield open_window(qtbot, session, theme)
     session.close()
 
 
@@ -67,12 +62,7 @@ def test_styled_at_once_its_controls_are_as_large_as_if_each_part_had_been_style
     load_torch(qtbot, session)
 
     def sizes() -> dict[tuple[str, str], QSize]:
-        window = MainWindow(session, theme)
-        window.painted.disconnect()
-        qtbot.addWidget(window)
-        window.resize(1280, 800)
-        window.show()
-        qtbot.waitExposed(window)
+        window = open_window(qtbot, session, theme)
         found: dict[tuple[str, str], QSize] = {}
         for page in ("data", "model", "train", "test"):
             window.show_page(page)
