@@ -14,7 +14,7 @@ FASTER: Final = Target(low=2.8)
 OF_THE_LIMIT: Final = Target(low=85.0)
 THAN_TIMM: Final = Target(low=1.15)
 WATCHED: Final = Target(low=0.97)
-_DATA_ONCE: Final = "reading the images once is spread over our ten epochs and counted"
+_DATA_ONCE: Final = "ours is the mean of ten epochs, in the first of which the images are read"
 
 
 def finetune(lab: Lab) -> Result:

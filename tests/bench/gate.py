@@ -11,6 +11,7 @@ from tests.bench.process_tree import cpu_seconds
 
 _SETTLING: Final = 1  # reports after each wait that are not measured: caches and prefetched batches find their level
 _PATIENCE: Final = 3  # epochs that may end before a block is full
+_USUAL: Final = 10  # epochs of a run, the first of which is slower where images are read once
 
 
 class Listener(Protocol):
@@ -70,16 +71,26 @@ class Gate:
             warm_up: Calls of `step` before the first wait.
             settled: Waits for the device, so that the clock is read when the work is done.
         """
-        self.overhead = 0.0  # seconds for each image, of what was done once before the first step
         self._orders, self._answers = orders, answers
         self._settled = settled
         self._process = psutil.Process()
+        self._before = cpu_seconds(self._process)
         self._left = warm_up
         self._wanted = 0
         self._images = 0
         self._cut = 0
         self._began = self._cpu = 0.0
         self._ready = False
+        self._first: tuple[float, float] | None = None  # seconds and processor time for an image of the first epoch
+
+    def first_epoch(self, images: int, seconds: float) -> None:
+        """Take note of what the first epoch took, with everything that is done once: blocks stand for ten epochs.
+
+        Args:
+            images: That it has learnt from.
+            seconds: Since this object was made, as the processor time is.
+        """
+        self._first = seconds / images, (cpu_seconds(self._process) - self._before) / images
 
     def warm(self) -> None:
         """The gate counts the steps of its warm-up by itself."""
@@ -105,7 +116,7 @@ class Gate:
             self._settled()
             seconds = time.perf_counter() - self._began
             cpu = cpu_seconds(self._process) - self._cpu
-            seconds += self.overhead * self._images
+            seconds, cpu = self._of_a_run(seconds, cpu)
             tell(self._answers, event="block", seconds=seconds, cpu=cpu, images=self._images)
         self._wait()
 
@@ -121,6 +132,13 @@ class Gate:
         if self._cut > _PATIENCE:
             raise RuntimeError(f"an epoch has too few images for a block of {self._wanted}")
         self._left = _SETTLING
+
+    def _of_a_run(self, *block: float) -> tuple[float, ...]:
+        """Return what a block would have cost as a part of all epochs of a run, the first one included."""
+        if self._first is None:
+            return block
+        firsts = (each * self._images for each in self._first)
+        return tuple(((_USUAL - 1) * each + first) / _USUAL for each, first in zip(block, firsts, strict=True))
 
     def _wait(self) -> None:
         line = self._orders.readline()

@@ -20,7 +20,6 @@ from tests.watches import everything
 load_engine()
 
 _ENDLESS: Final = 10_000  # epochs; the parent process says when it is enough
-_USUAL: Final = 10  # epochs of a run, over which reading the images once is spread
 
 
 def run(task: Task, listener: Listener) -> None:
@@ -51,13 +50,15 @@ class _Sink:
         match event:
             case RunStarted():
                 self._images, self._steps = event.train_images, event.steps_per_epoch
-                if isinstance(self._listener, Gate):
-                    self._listener.overhead = (time.perf_counter() - self._began) / (_USUAL * self._images)
                 if self._task.watch:
                     self._control.watch(everything(event))
             case StepEnded():
                 steps = range(self._told, event.step)
                 self._told = event.step
+                if isinstance(self._listener, Gate) and event.step <= self._steps:  # images are being read meanwhile
+                    if event.step == self._steps:
+                        self._listener.first_epoch(self._images, time.perf_counter() - self._began)
+                    return
                 self._listener.step(sum(self._size(step % self._steps) for step in steps))
             case EpochEnded():
                 self._listener.epoch(val_accuracy=event.val_accuracy)
