@@ -70,4 +70,4 @@ def test_a_block_stands_for_ten_epochs_the_first_of_which_took_longer() -> None:
     made.first_epoch(images=100, seconds=2000.0)  # 20 s an image
     train(made, 20)
     assert 16.0 <= told(answers)[-1]["seconds"] < 16.5  # a tenth of 8 images at that pace; the others took no time
-    assert told(answers)[-1]["cpu"] > 0
+    assert 0 <= told(answers)[-1]["cpu"] < 1  # of this process, which has hardly worked since the gate was made
