@@ -10,6 +10,7 @@ from torch import Tensor
 
 from cnnstudio.core.events import Phase, Warned
 from cnnstudio.engine.device import Compute
+from cnnstudio.engine.forms_fused import Fused
 from cnnstudio.engine.forms_inductor import Inductor
 from cnnstudio.engine.forms_kinds import Computation, Expected, Form
 from cnnstudio.engine.forms_memory import Measured, keep, recall
@@ -18,9 +19,9 @@ from cnnstudio.engine.telling import Telling
 from cnnstudio.models.network import Network
 from cnnstudio.models.split import Lower
 
-FORMS: Final[tuple[Form, ...]] = (Inductor(), OpenVino())
+FORMS: Final[tuple[Form, ...]] = (Fused(torch.bfloat16), Fused(torch.float32), Inductor(), OpenVino())
 COMPARED: Final = 4  # images on which a form has to answer as the network itself
-LEAST: Final = 1000  # images, below which nothing but the folded network is worth a thought
+LEAST: Final = 300  # images, below which nothing but the folded network is worth a thought
 _LIKE: Final = 0.999  # cosine of their features, at least
 _MEASURED: Final = 3  # batches, of which the first does not count
 _LONGEST_REASON: Final = 120  # characters of what a compiler says

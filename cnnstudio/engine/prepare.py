@@ -131,7 +131,7 @@ def prepare(
         def coming(catalog: Catalog) -> Coming:
             division = split(catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
             features = frozen[0] and config.train.mix != "cutmix"
-            return Coming.of(catalog, division, config, frozen=features, kept_memory=on_cpu and not features)
+            return Coming.of(catalog, division, config, frozen=features, kept_memory=on_cpu)
 
         begins = early and checkpoint is None
         store = _read(catalog, side, report, control, resident=not all(frozen), coming=coming if begins else None)
@@ -242,7 +242,7 @@ def _read(
             catalog = catalog.without(unusable)
             decoded = held.enter_context(Decoded(catalog, side))
         order = coming(catalog)
-        # Steps on the CPU take a fifth longer where memory is given back meanwhile.
+        # Steps and frozen parts take a fifth longer on the CPU where memory is given back meanwhile.
         (during if order.kept_memory else held).enter_context(given_back())
         return begin_catalog(
             catalog,
