@@ -1,6 +1,7 @@
 """Reading one image file, whatever it is, into RGB pixels; the only place that decodes."""
 
 import contextlib
+import errno
 import logging
 import re
 import stat
@@ -180,6 +181,8 @@ def _os_reason(error: OSError, size: int) -> str:
         return "the file is gone"
     if isinstance(error, PermissionError):
         return "no permission to read it"
+    if error.errno == errno.EINVAL:  # a directory of a TIFF says so of its next one, say
+        return "damaged (a part of it would lie outside of the file)"
     if error.strerror:
         return f"cannot be read: {error.strerror.lower()}"
     return f"truncated after {size:,} bytes" if "truncated" in str(error).lower() else _damaged(error)

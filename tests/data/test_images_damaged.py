@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image
 
 from cnnstudio.data.images import UnreadableImageError, read_image
-from tests.data.files import FILES, encoded, outcome, refused
+from tests.data.files import FILES, encoded, outcome, patched, refused
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
 MAGIC = [data[:size] for data in FILES.values() for size in (4, 12, 30)]
@@ -59,6 +59,11 @@ def test_flipped_bits(path: Path, name: str, data: st.DataObject) -> None:
         file[int(place * min(reach, len(file)))] ^= mask
     path.write_bytes(file)
     outcome(path)
+
+
+def test_a_tiff_whose_version_sends_the_reader_beyond_all_files(path: Path) -> None:
+    path.write_bytes(patched(FILES["tiff"], 2, b"\x2b"))  # BigTIFF, whose places have eight bytes
+    assert refused(path) == "damaged (a part of it would lie outside of the file)"
 
 
 @pytest.mark.parametrize("name", FILES)
