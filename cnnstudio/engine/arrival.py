@@ -28,17 +28,13 @@ class Coming:
             they are so many of each class that the run could do with them: whichever of the others turn out to be
             unreadable, its classes stay, and some images are left to validate with.
         then: All images, as they will be asked for.
-        kept_memory: Whether what they are decoded beside is faster where freed memory is kept.
     """
 
     first: tuple[int, ...]
     then: tuple[int, ...]
-    kept_memory: bool = False
 
     @classmethod
-    def of(
-        cls, catalog: Catalog, division: Split, config: Config, *, frozen: bool, kept_memory: bool = False
-    ) -> "Coming":
+    def of(cls, catalog: Catalog, division: Split, config: Config, *, frozen: bool) -> "Coming":
         """Return the order for a run at its beginning.
 
         Args:
@@ -46,7 +42,6 @@ class Coming:
             division: Which ones are for what.
             config: Of the run.
             frozen: Whether a frozen part takes the images first, and not the first epoch.
-            kept_memory: As in the attribute.
         """
         train, val, size = division.train, division.val, config.data.batch_size
         one_of_each = {catalog.images[index].label: index for index in reversed(train)}
@@ -57,7 +52,7 @@ class Coming:
             else [*shuffled(torch.tensor(train), seed=config.train.seed, epoch=1).tolist(), *val]
         )
         rest = range(len(catalog.images))
-        return cls(tuple({*first, *one_of_each.values()}), tuple(dict.fromkeys((*asked, *rest))), kept_memory)
+        return cls(tuple({*first, *one_of_each.values()}), tuple(dict.fromkeys((*asked, *rest))))
 
 
 class Arrival:

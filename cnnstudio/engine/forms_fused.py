@@ -6,9 +6,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
-from cnnstudio.engine.constants import CONVOLUTION, constant, round_constants, set_constant
 from cnnstudio.engine.device import Compute, multiplies_bfloat16
 from cnnstudio.engine.forms_kinds import Computation, Expected, graph_of
+from cnnstudio.engine.traced_weights import CONVOLUTION, constant, round_constants, set_constant
 
 _ATEN: Final[Any] = torch.ops.aten
 _ADD: Final = frozenset({_ATEN.add.Tensor, _ATEN.add_.Tensor})

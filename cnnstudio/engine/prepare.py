@@ -131,10 +131,10 @@ def prepare(
         def coming(catalog: Catalog) -> Coming:
             division = split(catalog, val_fraction=config.data.val_fraction, seed=config.train.seed)
             features = frozen[0] and config.train.mix != "cutmix"
-            return Coming.of(catalog, division, config, frozen=features, kept_memory=on_cpu)
+            return Coming.of(catalog, division, config, frozen=features)
 
-        begins = early and checkpoint is None
-        store = _read(catalog, side, report, control, resident=not all(frozen), coming=coming if begins else None)
+        order = coming if early and checkpoint is None else None
+        store = _read(catalog, side, report, control, resident=not all(frozen), on_cpu=on_cpu, coming=order)
     try:
         return _prepared(config, store, side, report, control, checkpoint)
     except BaseException:
@@ -217,6 +217,7 @@ def _read(
     control: Control,
     *,
     resident: bool,
+    on_cpu: bool,
     coming: Callable[[Catalog], Coming] | None,
 ) -> ImageStore:
     """Read the images, or begin to: `coming` tells the order then, of those whose headers look well."""
@@ -243,7 +244,7 @@ def _read(
             decoded = held.enter_context(Decoded(catalog, side))
         order = coming(catalog)
         # Steps and frozen parts take a fifth longer on the CPU where memory is given back meanwhile.
-        (during if order.kept_memory else held).enter_context(given_back())
+        (during if on_cpu else held).enter_context(given_back())
         return begin_catalog(
             catalog,
             side,

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnstudio.core.config import load_config
-from cnnstudio.engine.constants import CONVOLUTION, constant, round_constants, set_constant
 from cnnstudio.engine.forms_kinds import graph_of
+from cnnstudio.engine.traced_weights import CONVOLUTION, constant, round_constants, set_constant
 from cnnstudio.models.create import create
 from cnnstudio.models.split import Lower
 
