@@ -8,6 +8,7 @@ from typing import Final, Literal
 BUDGET: Final = 2.5  # seconds; with copies, and the lap that is under way when they are over, it stays below three
 WORTHWHILE: Final = 30.0  # seconds of a run, below which it gains less than the race takes
 _TASTE: Final = 2  # images of the first laps, which tell how large the others can be
+_TELLING: Final = 4  # images of a lap, below which it says little of a whole batch: short types gain with its size
 _MOST: Final = 12  # laps of each way that count
 _HOPELESS: Final = 1.5  # times the fastest
 
@@ -63,9 +64,10 @@ def race(
         if pace * run_images < WORTHWHILE:
             return laps.result("too short", images)
         left = BUDGET - laps.spent
-        if 2 * len(ways) * images * pace > left:  # one lap to warm up and one that counts
+        possible = int(left / (3 * len(ways) * pace))  # a lap to warm up and two that count
+        if possible < min(batch_size, _TELLING):
             return laps.result("failed" if 0 in laps.failed else "too slow", images)
-        images = max(images, min(batch_size, int(left / (3 * len(ways) * pace))))
+        images = min(batch_size, possible)
     for way in range(len(ways)):
         laps.run(way, images)
         laps.count(way, images)

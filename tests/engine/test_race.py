@@ -96,6 +96,14 @@ def test_where_even_two_images_take_long_there_is_no_race() -> None:
     assert clock.laps == [(0, 2), (0, 2)]
 
 
+@pytest.mark.parametrize(("batch_size", "ending"), [(32, "too slow"), (2, "raced")])
+def test_laps_of_a_few_images_of_many_say_too_little(batch_size: int, ending: str) -> None:
+    """Of eight ways, two images a lap is what there is time for; that is a whole batch or next to nothing of one."""
+    clock = Clock()
+    ways = [clock.way(number, 0.04) for number in range(8)]
+    assert run(clock, *ways, batch_size=batch_size).ending == ending
+
+
 def test_after_a_very_long_first_lap_there_is_no_second() -> None:
     clock = Clock()
     assert run(clock, clock.way(0, 9.0), clock.way(1, 0.1)).ending == "too slow"
