@@ -1,13 +1,14 @@
 """Decoded pixels kept on disk between runs, so that an image is decoded once for each size and not for each run."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cnnstudio.core.events import SetAside
 from cnnstudio.data.images import Pixels
 from cnnstudio.data.pixel_rows import PixelRows
 from cnnstudio.data.row_store import KEY_BYTES, RowStore, key_of, open_store
@@ -63,6 +64,14 @@ class Decoded:
     def keeps(self) -> bool:
         """Whether the pixels of all images could stay on the disk, or need not be looked at."""
         return self._pixels is not None or None not in self.digests
+
+    def leave_out(self, unusable: Iterable[SetAside]) -> None:
+        """Forget images before any has been decoded, as `Catalog.without` does; those behind them move up."""
+        gone = {each.path for each in unusable}
+        stay = [number for number, image in enumerate(self._images) if str(image.path) not in gone]
+        self._images = tuple(self._images[number] for number in stay)
+        self._keys = [self._keys[number] for number in stay]
+        self.digests = [self.digests[number] for number in stay]
 
     def fill(self, pixels: Pixels) -> list[int]:
         """Copy what is known into `(N, side, side, 3)`, and return the numbers of the images that are missing."""

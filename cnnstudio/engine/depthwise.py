@@ -5,8 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+
+def has_depthwise(module: nn.Module) -> bool:
+    """Whether a network, or the part of one, has depthwise convolutions, which bear on the precision of a run."""
+    return any(isinstance(each, nn.Conv2d) and each.groups == each.in_channels > 1 for each in module.modules())
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import psutil
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from cnnstudio.core.config import ComputeConfig
 from cnnstudio.core.errors import InputError
-from cnnstudio.engine.depthwise import dense_autocast
+from cnnstudio.engine.depthwise import dense_autocast, has_depthwise
 
 ResolvedPrecision = Literal["float32", "bfloat16", "bfloat16_dense", "bfloat16_products", "float16"]
 ResolvedLayout = Literal["channels_last", "contiguous"]
@@ -74,6 +74,11 @@ class Compute:
                 return dense_autocast(self.device.type)
             case "bfloat16" | "float16":
                 return torch.autocast(self.device.type, dtype=getattr(torch, self.precision))
+
+    def suited_to(self, module: nn.Module) -> "Compute":
+        """Return what does the same for a module: telling convolutions apart takes time where none is depthwise."""
+        simpler = self.precision == "bfloat16_dense" and not has_depthwise(module)
+        return replace(self, precision="bfloat16") if simpler else self
 
     def place(self, network: nn.Module) -> None:
         """Move a network to the device and into the memory format."""

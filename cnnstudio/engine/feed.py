@@ -1,6 +1,7 @@
 """What a step of the training gets: images for the whole network, or features for the part that learns."""
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -25,10 +26,12 @@ class Feed(Protocol):
 
     Attributes:
         module: From inputs to logits; in training mode it may give auxiliary ones too.
+        compute: Device and arithmetic of a step.
         threads: Of the processor that should share the operations of a step.
     """
 
     module: nn.Module
+    compute: Compute
     threads: int
 
     def begin(self, epoch: int) -> str:
@@ -50,6 +53,7 @@ class PixelFeed:
 
     def __init__(self, prepared: Prepared) -> None:
         self.module: nn.Module = prepared.network
+        self.compute = prepared.compute
         self.threads = compute_threads()
         self._prepared = prepared
         self._augment: Augmentation | None = None
@@ -96,6 +100,7 @@ class FeatureFeed:
 
     Attributes:
         module: The part of the network that learns.
+        compute: In float32 for a small head, which converts more numbers than it multiplies.
         threads: One for a small head.
     """
 
@@ -115,9 +120,11 @@ class FeatureFeed:
         self.module = module
         places = math.prod(features.shape[2:])  # at which each weight of a convolution is used, at most
         multiplications = batch * places * sum(each.numel() for each in module.parameters())
-        self.threads = 1 if multiplications < _LIGHT else compute_threads()
+        light = multiplications < _LIGHT
+        self.threads = 1 if light else compute_threads()
+        self.compute = replace(compute, precision="float32") if light else compute.suited_to(module)
         self._features, self._rows = features, rows
-        self._compute, self._seed = compute, seed
+        self._seed = seed
         self._chosen = rows[0]
 
     def begin(self, epoch: int) -> str:
@@ -130,11 +137,11 @@ class FeatureFeed:
 
     def training(self, indices: Tensor) -> Tensor:
         """Return features (B, *shape) float32 of the views of this epoch."""
-        return self._on_device(self._chosen[indices])
+        return self._on_device(self._chosen.index_select(0, indices))
 
     def validating(self, indices: Tensor) -> Tensor:
         """Return features (B, *shape) float32 of the images as they are."""
-        return self._on_device(self._rows[0, indices])
+        return self._on_device(self._rows[0].index_select(0, indices))
 
     def _on_device(self, rows: Tensor) -> Tensor:
-        return self._compute.rows(self._features, rows).float()
+        return self.compute.rows(self._features, rows).float()

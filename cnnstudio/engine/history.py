@@ -42,6 +42,7 @@ class History:
         self._run = run
         self._budget = budget
         self._digests: dict[int, dict[str, bytes]] = {}  # of the first epoch; to read it each time is dear
+        self._same: dict[str, Tensor] = {}  # what was found to be the same as in the first epoch
         self._trouble: str | None = None
         self._told = False
 
@@ -81,6 +82,8 @@ class History:
         if shutil.disk_usage(self._run).free < len(data) + reserve:
             raise OSError("the disk has room for checkpoints only")
         write_file(epoch_file(self._run, epoch), lambda file: file.write(data))
+        if changed is weights:
+            self._compare_with(epoch, weights)
 
     def _changed(self, epoch: int, weights: Mapping[str, Tensor], about: dict[str, str]) -> Mapping[str, Tensor]:
         """Return what differs from the first epoch that is kept, and note that one; everything without such a one."""
@@ -92,9 +95,18 @@ class History:
                 first = read_epoch(self._run, base).tensors
             except LostEpochError:
                 return weights
-            self._digests = {base: {name: _digest(each) for name, each in first.items()}}
+            self._compare_with(base, first)
         about["base"] = str(base)
-        return {name: each for name, each in weights.items() if self._digests[base].get(name) != _digest(each)}
+        self._same = {name: each for name, each in weights.items() if self._is_same(name, each, base)}
+        return {name: each for name, each in weights.items() if name not in self._same}
+
+    def _compare_with(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
+        self._same = {}
+        self._digests = {epoch: {name: _digest(each) for name, each in weights.items()}}
+
+    def _is_same(self, name: str, tensor: Tensor, base: int) -> bool:
+        """Whether a tensor is that of the first epoch; one that is frozen comes as the same object again."""
+        return tensor is self._same.get(name) or self._digests[base].get(name) == _digest(tensor)
 
     def _thin(self, *, always: set[int]) -> None:
         sizes = {epoch: epoch_file(self._run, epoch).stat().st_size for epoch in kept_epochs(self._run)}

@@ -49,8 +49,10 @@ class Learning:
         self.advance()
 
     def forget(self) -> None:
-        """Let the gradients go."""
-        self.optimizer.zero_grad(set_to_none=True)
+        """Let the gradients go, as `zero_grad` does, which tells a profiler of it and takes three times as long."""
+        for group in self.optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
 
     def accumulate(self, loss: Tensor) -> None:
         """Add the gradient of a loss to what there is."""

@@ -111,7 +111,7 @@ class Loop:
         self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
         portion = 0 if world.many else self._start.portion
-        self._passes = Passes(self._config, self._compute, self._emit, portion)
+        self._passes = Passes(self._config, self._emit, portion)
         self._gauge, self._dropout = Gauge(), DropoutGauge(prepared, control)
         self._arrival = Arrival(prepared.store, emit)
         self._patience = Patience(self._config.train.patience, self._start.waited)
@@ -240,7 +240,7 @@ class Loop:
         ahead = self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums())
         self._saver.save(ahead, can_wait=True)
         if not self._folder.has_best:
-            self._saver.wait()  # whoever hears that an epoch has ended may ask the network
+            self._saver.wait_until_kept()  # whoever hears that an epoch has ended may ask the network
         self._tell_of_history()
         self._emit(ended)
         return learning
@@ -249,7 +249,7 @@ class Loop:
         """Go once through the training images; return the sums and how long it took, without waiting for images."""
         config = self._config
         batches = batches_of_epoch(self._train, config, epoch=epoch)
-        self._passes.begin(self._module)
+        self._passes.begin(self._module, self._feed.compute)
         every = max(1, math.ceil(len(batches) / _REPORTS_AN_EPOCH))
         whole, recent = self._sums(), self._sums()
         done = Position(epoch=epoch)
@@ -266,11 +266,12 @@ class Loop:
             between = partial(self._between_steps, self._step, checkpoint)
             between()
             share = self._world.share(batch)
-            at = epoch - 1 + (number - 1) / len(batches)
-            now = Phase(text=text, done=min(1.0, at / self._live.epochs))
-            self._arrival.wait(share.indices.tolist(), now, between)
+            if self._prepared.store.reading:
+                at = epoch - 1 + (number - 1) / len(batches)
+                now = Phase(text=text, done=min(1.0, at / self._live.epochs))
+                self._arrival.wait(share.indices.tolist(), now, between)
             began, held = time.monotonic(), self._between_steps.held
-            labels = self._labels[self._compute.there(share.indices)]
+            labels = self._labels.index_select(0, self._compute.there(share.indices))
             inputs = self._feed.training(share.indices)  # images (B, 3, S, S), or features of them
             mixture = draw_mixture(config, inputs, epoch=epoch, batch=number)
             if mixture is not None:
@@ -329,7 +330,7 @@ class Loop:
             indices = self._world.own(batch)
             if not len(indices):
                 continue
-            labels = self._labels[self._compute.there(indices)]
+            labels = self._labels.index_select(0, self._compute.there(indices))
             logits = self._passes.answer(module, self._feed.validating(indices), step=self._step)
             sums.add(functional.cross_entropy(logits, labels), logits, labels)
         return finite(sums.read(), self._step)
@@ -345,6 +346,7 @@ class Loop:
     def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
         finite(whole.read(), self._step)  # a state that has diverged must not take the place of a good one
         spent = time.monotonic() - self.began
+        network = self._network.state_dict()
         return Checkpoint(
             position=replace(
                 done,
@@ -356,7 +358,7 @@ class Loop:
                 portion=self._passes.portion,
                 spent=spent,
             ),
-            network=self._network.state_dict(),
+            network=network,
             learning=learning.state(),
             sums=(whole.state(), recent.state()),
             rng=random_states(),
@@ -365,6 +367,7 @@ class Loop:
             train=self._paths[0],
             val=self._paths[1],
             changes=self._live.taken,
+            frozen=self._network.frozen_of(network),
         )
 
     def _keep(self, state: dict[str, Any]) -> None:

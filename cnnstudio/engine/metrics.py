@@ -72,10 +72,12 @@ class Running:
         """
         answers = logits.detach().argmax(1)
         correct = (answers == labels).sum()
-        predicted = (answers[:, None] == self._classes).sum(0)  # unlike bincount, it never waits for the device
         means = [loss.detach(), *((aux or {})[head].detach() for head in self._aux)]
         first, *rest = (mean * len(labels) for mean in means)
-        found = torch.cat([torch.stack([first, correct, *rest]), predicted])
+        found = torch.stack([first, correct, *rest])
+        if len(self._classes):
+            predicted = (answers[:, None] == self._classes).sum(0)  # unlike bincount, it never waits for the device
+            found = torch.cat([found, predicted])
         self.include(found, len(labels))
         if also is not None:
             also.include(found, len(labels))

@@ -20,19 +20,18 @@ from cnnstudio.engine.stepping import UNSTEPPED, Stages
 class Passes:
     """The passes of a run through its network."""
 
-    def __init__(self, config: Config, compute: Compute, tell: Callable[[Warned], None], portion: int) -> None:
+    def __init__(self, config: Config, tell: Callable[[Warned], None], portion: int) -> None:
         """Make them.
 
         Args:
             config: Of the run.
-            compute: Where and in what arithmetic.
             tell: Hears where batches are divided.
             portion: Images to learn from at once, at most, as was found out before; 0 for whole batches.
         """
         self._config = config
-        self._compute = compute
         self._fewest = 1
         self._module: nn.Module
+        self._compute: Compute
         self._learnt = MicroBatches(tell, portion)
         self._answered = MicroBatches(tell)  # without gradients, larger parts fit
 
@@ -41,9 +40,14 @@ class Passes:
         """Images that are learnt from at once, at most; 0 while whole batches fit."""
         return self._learnt.portion
 
-    def begin(self, module: nn.Module) -> None:
-        """Choose what learns: a module in training mode."""
-        self._module = module
+    def begin(self, module: nn.Module, compute: Compute) -> None:
+        """Choose what learns.
+
+        Args:
+            module: In training mode.
+            compute: Where it is and in what arithmetic.
+        """
+        self._module, self._compute = module, compute
         self._fewest = fewest_images(module)
 
     def learn(

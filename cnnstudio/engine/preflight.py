@@ -7,9 +7,9 @@ from cnnstudio.core.config import Config
 from cnnstudio.core.errors import InputError
 from cnnstudio.core.findings import Finding, worst_first
 from cnnstudio.data.survey import ClassCount
+from cnnstudio.engine.depthwise import has_depthwise
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.plan import IMAGENET_CLASSES, Plan
-from cnnstudio.engine.prepare import has_depthwise
 from cnnstudio.engine.refusals import no_such_device, no_such_network, refusals, too_few_epochs, too_few_stages
 from cnnstudio.engine.risks import risks
 from cnnstudio.engine.schedule import training_phases

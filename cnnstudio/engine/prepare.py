@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnnstudio.core.config import Config
 from cnnstudio.core.control import Control
@@ -23,6 +23,7 @@ from cnnstudio.data.scan import Catalog, scan
 from cnnstudio.data.splits import Split, split
 from cnnstudio.engine.allocator import given_back
 from cnnstudio.engine.arrival import Coming
+from cnnstudio.engine.depthwise import has_depthwise
 from cnnstudio.engine.device import Compute, resolve
 from cnnstudio.engine.progressive import check_progressive
 from cnnstudio.engine.resume import Checkpoint, same_split
@@ -239,9 +240,8 @@ def _read(
         unknown = [index for index, digest in enumerate(decoded.digests) if digest is None]
         unusable = glance(catalog, unknown, control.check)
         if unusable:
-            held.close()
             catalog = catalog.without(unusable)
-            decoded = held.enter_context(Decoded(catalog, side))
+            decoded.leave_out(unusable)
         order = coming(catalog)
         # Steps and frozen parts take a fifth longer on the CPU where memory is given back meanwhile.
         (during if on_cpu else held).enter_context(given_back())
@@ -288,8 +288,3 @@ def check_deterministic(config: Config, compute: Compute) -> None:
             where="compute.deterministic",
             remedy="set model.padding to same, valid or circular, or compute.deterministic=false",
         )
-
-
-def has_depthwise(network: nn.Module) -> bool:
-    """Whether a network has depthwise convolutions, which bear on the precision of a run."""
-    return any(isinstance(each, nn.Conv2d) and each.groups == each.in_channels > 1 for each in network.modules())

@@ -70,6 +70,7 @@ class Checkpoint:
         train: Paths of the training images below the data folder, in order.
         val: The same of the validation images.
         changes: What the run has taken while it went on, in order.
+        frozen: Keys of `network` whose tensors have not changed since the checkpoint before; it is not written.
     """
 
     position: Position
@@ -82,6 +83,7 @@ class Checkpoint:
     train: tuple[str, ...]
     val: tuple[str, ...]
     changes: tuple[Changed, ...] = ()
+    frozen: frozenset[str] = frozenset()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `torch.save` writes; `torch.load` reads it with `weights_only=True`."""

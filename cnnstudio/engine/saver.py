@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -34,6 +34,9 @@ class Saver:
         self._write = write
         self._keep = keep
         self._thread: threading.Thread | None = None
+        self._frozen: State = {}
+        self._kept = threading.Event()
+        self._kept.set()  # nothing is to be kept yet
         self._error: Exception | None = None
         self._owed: State | None = None
         self._written = -math.inf
@@ -55,7 +58,7 @@ class Saver:
         """
         self._join()
         if self._write is not None:
-            self._start(_copied(checkpoint.to_dict()), self._keep)
+            self._start(self._copy(checkpoint))
 
     def save(self, checkpoint: Checkpoint, *, can_wait: bool = False) -> None:
         """Copy a state and have it written and kept.
@@ -72,15 +75,25 @@ class Saver:
             return
         began = time.monotonic()
         self._owed = None  # this state takes its place, and there is not always memory for both
-        state = _copied(checkpoint.to_dict())
+        state = self._copy(checkpoint)
         if can_wait and began < self._written + _APART:
             self._owed = state
-            self._start(state, self._keep)
+            self._start(state)
         else:
             self._written = began
-            self._start(state, self._keep, self._write)
+            self._start(state, self._write)
         now = time.monotonic()
         self._next = now + max(_EVERY, (now - began) / _SHARE)
+
+    def wait_until_kept(self) -> None:
+        """Wait until the latest state is kept; it may not be written yet.
+
+        Raises:
+            OSError, RuntimeError: It could not be kept.
+        """
+        self._kept.wait()
+        if self._error is not None:
+            self._join()
 
     def wait(self) -> None:
         """Wait until the latest state is on disk.
@@ -93,8 +106,17 @@ class Saver:
             owed, self._owed = self._owed, None
             self._write(owed)
 
-    def _start(self, state: State, *work: Callable[[State], None]) -> None:
-        self._thread = threading.Thread(target=self._run, args=(state, work), name="cnnstudio-checkpoint")
+    def _copy(self, checkpoint: Checkpoint) -> State:
+        """Return a state that the next step cannot change; what is frozen is the same object as the last time."""
+        frozen = {key: each for key, each in self._frozen.items() if key in checkpoint.frozen}
+        network = {key: frozen[key] if key in frozen else _copied(each) for key, each in checkpoint.network.items()}
+        self._frozen = {key: network[key] for key in checkpoint.frozen}
+        others = {name: _copied(each) for name, each in checkpoint.to_dict().items() if name != "network"}
+        return {**others, "network": network}
+
+    def _start(self, state: State, write: Callable[[State], None] | None = None) -> None:
+        self._kept.clear()
+        self._thread = threading.Thread(target=self._run, args=(state, write), name="cnnstudio-checkpoint")
         self._thread.start()
 
     def _join(self) -> None:
@@ -105,12 +127,16 @@ class Saver:
             error, self._error = self._error, None
             raise error
 
-    def _run(self, state: State, work: Iterable[Callable[[State], None]]) -> None:
+    def _run(self, state: State, write: Callable[[State], None] | None) -> None:
         try:
-            for each in work:
-                each(state)
+            self._keep(state)
+            self._kept.set()
+            if write is not None:
+                write(state)
         except (OSError, RuntimeError) as error:  # torch makes the latter of the former
             self._error = error
+        finally:
+            self._kept.set()
 
 
 def _copied(tree: Any) -> Any:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import AdaptiveAvgPool2d, initialise
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, Dropout, initialise
 from cnnstudio.models.network import Network, Stage
 from cnnstudio.models.vgg import recipe
 
@@ -46,7 +46,7 @@ class Compact(Network):
         self.avgpool = AdaptiveAvgPool2d(GRID if connected else 1)
         if connected:
             hidden = nn.Linear(widths[-1] * GRID**2, HIDDEN)
-            self.classifier = nn.Sequential(hidden, nn.ReLU(True), nn.Dropout(), nn.Linear(HIDDEN, classes))
+            self.classifier = nn.Sequential(hidden, nn.ReLU(True), Dropout(), nn.Linear(HIDDEN, classes))
         elif not convolutional:
             self.classifier = nn.Linear(widths[-1], classes)
         initialise(self)

@@ -13,7 +13,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import Add, Conv2d, StochasticDepth, activation, conv2d, initialise, keep_variance, norm2d
+from cnnstudio.models.blocks import (
+    Add,
+    Conv2d,
+    Dropout,
+    StochasticDepth,
+    activation,
+    conv2d,
+    initialise,
+    keep_variance,
+    norm2d,
+)
 from cnnstudio.models.network import Network, Stage
 
 HEAD_WIDTH = 1280
@@ -123,7 +133,7 @@ class EfficientNetLite(Network):
         groups.append(_conv_norm(channels, HEAD_WIDTH, 1, model, act=True))
         self.features = nn.Sequential(*groups)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(HEAD_WIDTH, classes))
+        self.classifier = nn.Sequential(Dropout(DROPOUT), nn.Linear(HEAD_WIDTH, classes))
         initialise(self)
         if not model.batchnorm:
             keep_variance([each.last for each in self.modules() if isinstance(each, InvertedResidual) and each.add])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import AdaptiveAvgPool2d, BasicConv2d, Concat, initialise, max_pool2d
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, BasicConv2d, Concat, Dropout, initialise, max_pool2d
 from cnnstudio.models.network import Network, Outputs, Stage
 
 # Table 1 of the paper: maps of the 1×1 branch, 3×3 (narrowed to, maps), 5×5 (narrowed to, maps), pooling branch.
@@ -63,7 +63,7 @@ class AuxiliaryHead(nn.Module):
         self.conv = BasicConv2d(inputs, 128, 1, model)
         self.fc1 = nn.Linear(128 * 4 * 4, 1024)
         self.relu = nn.ReLU(inplace=True)
-        self.dropout = nn.Dropout(DROPOUT_AUX)
+        self.dropout = Dropout(DROPOUT_AUX)
         self.fc2 = nn.Linear(1024, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class GoogLeNet(Network):
             if name == "inception4e":
                 self.maxpool4 = _halve(2)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = Dropout(DROPOUT)
         self.fc = nn.Linear(channels, classes)
         initialise(self)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import BasicConv2d, Concat, avg_pool2d, initialise
+from cnnstudio.models.blocks import BasicConv2d, Concat, Dropout, avg_pool2d, initialise
 from cnnstudio.models.network import Network, Outputs, Stage
 
 DROPOUT = 0.5
@@ -191,7 +191,7 @@ class InceptionV3(Network):
         self.Mixed_7b = InceptionE(1280, model)
         self.Mixed_7c = InceptionE(2048, model)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = Dropout(DROPOUT)
         self.fc = nn.Linear(2048, classes)
         initialise(self)
 

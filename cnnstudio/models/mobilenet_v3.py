@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import Add, Scale, activation, conv2d, initialise, keep_variance, norm2d
+from cnnstudio.models.blocks import Add, Dropout, Scale, activation, conv2d, initialise, keep_variance, norm2d
 from cnnstudio.models.network import Network, Stage
 
 STEM_WIDTH = 16
@@ -134,7 +134,7 @@ class MobileNetV3(Network):
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         hidden = HIDDEN[model.arch]
         self.classifier = nn.Sequential(
-            nn.Linear(6 * channels, hidden), nn.Hardswish(inplace=True), nn.Dropout(DROPOUT), nn.Linear(hidden, classes)
+            nn.Linear(6 * channels, hidden), nn.Hardswish(inplace=True), Dropout(DROPOUT), nn.Linear(hidden, classes)
         )
         initialise(self)
         if not model.batchnorm:

@@ -1,6 +1,6 @@
 """The base of all architectures: a network as a column of stages, of which the last ones learn."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -69,6 +69,11 @@ class Network(nn.Module):
     def frozen_stages(self) -> tuple[str, ...]:
         """Names of the stages that do not learn."""
         return tuple(stage.name for stage in self.stages[: self._frozen])
+
+    def frozen_of(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return those keys of its state dict whose tensors stay what they are while it is frozen as it is now."""
+        paths = tuple(f"{path}." for stage in self.stages[: self._frozen] for path in stage.modules)
+        return frozenset(key for key in keys if key.startswith(paths))
 
     @property
     def last_layers(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import conv_norm_act, initialise
+from cnnstudio.models.blocks import Dropout, conv_norm_act, initialise
 from cnnstudio.models.network import Network, Stage
 
 # Maps, kernel and stride of the first convolution of each mlpconv block, in the network for ImageNet.
@@ -41,7 +41,7 @@ class NiN(Network):
         stages.append(Stage("head", "Classifier", ("dropout", "classifier", "avgpool")))
         super().__init__(model, tuple(stages), head="classifier")
         self.features = nn.Sequential(*features)
-        self.dropout = nn.Dropout(DROPOUT)
+        self.dropout = Dropout(DROPOUT)
         self.classifier = nn.Conv2d(channels, classes, 1)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         initialise(self)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnstudio.core.config import ModelConfig
-from cnnstudio.models.blocks import AdaptiveAvgPool2d, conv_norm_act, initialise
+from cnnstudio.models.blocks import AdaptiveAvgPool2d, Dropout, conv_norm_act, initialise
 from cnnstudio.models.network import Network, Stage
 
 WIDTHS = (64, 128, 256, 512, 512)
@@ -100,16 +100,12 @@ class VGG(Network):
 
 def _fully_connected(classes: int) -> nn.Sequential:
     first, last = nn.Linear(WIDTHS[-1] * GRID**2, HIDDEN), nn.Linear(HIDDEN, classes)
-    return nn.Sequential(
-        first, nn.ReLU(True), nn.Dropout(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(True), nn.Dropout(), last
-    )
+    return nn.Sequential(first, nn.ReLU(True), Dropout(), nn.Linear(HIDDEN, HIDDEN), nn.ReLU(True), Dropout(), last)
 
 
 def _convolutional(classes: int) -> nn.Sequential:
     first, last = nn.Conv2d(WIDTHS[-1], HIDDEN, GRID), nn.Conv2d(HIDDEN, classes, 1)
-    return nn.Sequential(
-        first, nn.ReLU(True), nn.Dropout(), nn.Conv2d(HIDDEN, HIDDEN, 1), nn.ReLU(True), nn.Dropout(), last
-    )
+    return nn.Sequential(first, nn.ReLU(True), Dropout(), nn.Conv2d(HIDDEN, HIDDEN, 1), nn.ReLU(True), Dropout(), last)
 
 
 def _averaged_stage() -> tuple[Stage, ...]:

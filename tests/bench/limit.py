@@ -11,9 +11,9 @@ import torch
 
 from cnnstudio.core.config import load_config
 from cnnstudio.engine.allocator import kept_memory
+from cnnstudio.engine.depthwise import has_depthwise
 from cnnstudio.engine.device import arithmetic, resolve
 from cnnstudio.engine.losses import losses
-from cnnstudio.engine.prepare import has_depthwise
 from cnnstudio.engine.schedule import make_optimizer, training_phases
 from cnnstudio.models import registry
 from cnnstudio.models.create import create

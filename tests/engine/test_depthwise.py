@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from cnnstudio.core.config import Config, ModelConfig
 from cnnstudio.core.control import Control, Watch
 from cnnstudio.core.events import Event, RunStarted
-from cnnstudio.engine.depthwise import dense_autocast
+from cnnstudio.engine.depthwise import dense_autocast, has_depthwise
 from cnnstudio.engine.device import Compute
 from cnnstudio.engine.losses import losses
-from cnnstudio.engine.prepare import has_depthwise
 from cnnstudio.engine.preview_images import PreviewImages
 from cnnstudio.engine.probes import FeatureMapProbe
 from cnnstudio.engine.trainer import train

@@ -1,10 +1,12 @@
-"""How many threads share the steps of a part that learns from features."""
+"""In what arithmetic a part learns from features, and how many threads share its steps."""
+
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
-from cnnstudio.engine.device import Compute
+from cnnstudio.engine.device import Compute, ResolvedPrecision
 from cnnstudio.engine.feed import FeatureFeed
 
 CPU = Compute(torch.device("cpu"), "a CPU", "float32", torch.contiguous_format)
@@ -31,3 +33,26 @@ def test_only_the_steps_of_a_small_head_are_left_to_one_thread(
     rows = torch.zeros(1, 2, dtype=torch.int64)
     feed = FeatureFeed(module, torch.zeros(2, *shape).half(), rows, compute=CPU, batch=32, seed=0)
     assert feed.threads == threads
+
+
+DEPTHWISE = nn.Sequential(nn.Conv2d(64, 64, 3, padding=1, groups=64, bias=False), convolutions(64))
+
+
+@pytest.mark.parametrize(
+    ("module", "shape", "wanted", "expected"),
+    [
+        (nn.Linear(1280, 6), (1280,), "bfloat16", "float32"),
+        (nn.Linear(1280, 6), (1280,), "bfloat16_dense", "float32"),
+        (nn.Linear(4096, 4096), (4096,), "bfloat16", "bfloat16"),
+        (nn.Linear(4096, 4096), (4096,), "bfloat16_dense", "bfloat16"),
+        (DEPTHWISE, (64, 28, 28), "bfloat16_dense", "bfloat16_dense"),
+        (nn.Linear(4096, 4096), (4096,), "float16", "float16"),
+    ],
+)
+def test_it_computes_in_what_is_fastest_and_no_less_exact(
+    module: nn.Module, shape: tuple[int, ...], wanted: ResolvedPrecision, expected: ResolvedPrecision
+) -> None:
+    rows = torch.zeros(1, 2, dtype=torch.int64)
+    compute = replace(CPU, precision=wanted)
+    feed = FeatureFeed(module, torch.zeros(2, *shape).half(), rows, compute=compute, batch=32, seed=0)
+    assert feed.compute == replace(compute, precision=expected)

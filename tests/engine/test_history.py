@@ -51,6 +51,32 @@ def test_the_first_epoch_is_kept_whole_and_the_others_as_far_as_they_differ(netw
     assert history.trouble() is None
 
 
+def test_what_comes_as_the_same_object_again_is_not_compared(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(tmp_path)
+    first = state_of(network, 0)
+    history.keep(first)
+    compared: list[torch.Tensor] = []
+    digest = module._digest
+
+    def noted(each: torch.Tensor) -> bytes:
+        compared.append(each)
+        return digest(each)
+
+    monkeypatch.setattr(module, "_digest", noted)
+    state = first
+    for epoch in (1, 2):
+        learn(network, "2.")
+        compared.clear()
+        learnt = state_of(network, epoch)
+        state = {**learnt, "network": {**state["network"], **{k: learnt["network"][k] for k in ("2.weight", "2.bias")}}}
+        history.keep(state)
+        assert same(weights_of(tmp_path, epoch), state["network"])
+        assert read_epoch(tmp_path, epoch).keys == {"2.weight", "2.bias"}
+    assert {id(each) for each in compared} == {id(state["network"][key]) for key in ("2.weight", "2.bias")}
+
+
 def test_where_an_average_is_validated_it_is_kept(network: nn.Module, tmp_path: Path) -> None:
     state = state_of(network, 1)
     state["average"] = {"weights": {"2.bias": torch.tensor([5.0, 6.0])}}

@@ -62,8 +62,8 @@ class Bench:
         self.network: Network = copy.deepcopy(self.prepared.network).double()
         self.module = Narrow(self.network.train(), room)
         self.told: list[str] = []
-        self.passes = Passes(self.config, self.prepared.compute, self.hear, 0)
-        self.passes.begin(self.module)
+        self.passes = Passes(self.config, self.hear, 0)
+        self.passes.begin(self.module, self.prepared.compute)
         phase = training_phases(self.config)[0]
         optimizer = make_optimizer(self.network, self.config, phase)
         schedule = make_schedule(optimizer, self.config, steps=10)
@@ -124,7 +124,7 @@ def test_auxiliary_losses_are_those_of_the_batch(configure: Configure) -> None:
     for bench, room in ((whole, 8), (divided, 3)):
         module = Two(bench.network)
         module.room = room
-        bench.passes.begin(module)
+        bench.passes.begin(module, bench.prepared.compute)
     one, other = whole.learn(), divided.learn()
     assert divided.passes.portion == 2
     torch.testing.assert_close(other.aux, one.aux)
@@ -194,8 +194,8 @@ def test_a_batch_in_parts_reaches_a_gpu_without_a_gpu(configure: Configure, monk
     bench = Bench(configure(*WITHOUT_BATCHNORM))
     with FakeTensorMode(allow_non_fake_inputs=True):
         network = nn.Sequential(nn.Conv2d(3, 2, 3, device="cuda"), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        passes = Passes(bench.config, replace(bench.prepared.compute, device=torch.device("cuda")), bench.hear, 2)
-        passes.begin(network)
+        passes = Passes(bench.config, bench.hear, 2)
+        passes.begin(network, replace(bench.prepared.compute, device=torch.device("cuda")))
         labels = torch.zeros(8, dtype=torch.int64, device="cuda")
         inputs, share = torch.empty(8, 3, 32, 32, device="cuda"), World().share(torch.arange(8))
         found = passes.learn(bench.learning, inputs, labels, None, share=share, step=1)

@@ -59,6 +59,10 @@ def at(epoch: int, weight: torch.Tensor | None = None) -> Checkpoint:
     )
 
 
+def assert_in_time(event: threading.Event) -> None:
+    assert event.wait(10)
+
+
 def test_each_state_is_kept_and_then_written(disk: Disk, clock: list[float]) -> None:
     saver = Saver(disk.write, disk.keep)
     saver.begin(at(1))
@@ -113,8 +117,48 @@ def test_no_two_copies_wait_in_memory(disk: Disk, clock: list[float], monkeypatc
     monkeypatch.setattr("cnnstudio.engine.saver._copied", copied)
     saver.save(at(4), can_wait=True)
     saver.wait()
-    assert before == [None]
+    assert before
+    assert all(each is None for each in before)
     assert disk.seen[-1] == ("write", 4)
+
+
+def test_what_is_frozen_is_copied_once_and_stays_the_same_object(clock: list[float]) -> None:
+    kept: list[dict[str, Any]] = []
+    saver, still, moving = Saver(lambda _: None, kept.append), torch.zeros(1), torch.zeros(1)
+    begun = replace(at(1), network={"still": still, "moving": moving})
+    saver.begin(begun)
+    for epoch, frozen in ((2, {"still"}), (3, {"still"}), (4, set()), (5, {"still"})):
+        moving += 1
+        still += float(epoch >= 4)  # as soon as it is frozen no more
+        saver.save(replace(begun, position=replace(begun.position, epoch=epoch), frozen=frozenset(frozen)))
+    saver.wait()
+    _, second, third, fourth, fifth = (state["network"] for state in kept)
+    assert list(second) == ["still", "moving"]
+    assert second["still"] is third["still"] is not still
+    assert [float(each["still"]) for each in (second, third, fourth, fifth)] == [0, 0, 1, 2]
+    assert [float(each["moving"]) for each in (second, third, fourth, fifth)] == [1, 2, 3, 4]
+    assert "frozen" not in kept[0]
+
+
+def test_what_is_kept_can_be_waited_for_without_what_is_written(clock: list[float]) -> None:
+    writing = threading.Event()
+    kept: list[dict[str, Any]] = []
+    saver = Saver(lambda _: assert_in_time(writing), kept.append)
+    saver.save(at(2))
+    saver.wait_until_kept()
+    assert [state["epoch"] for state in kept] == [2]
+    writing.set()
+    saver.wait()
+
+
+def test_trouble_with_what_is_to_be_kept_is_raised_by_who_waits_for_it(disk: Disk, clock: list[float]) -> None:
+    saver = Saver(disk.write, disk.keep)
+    saver.wait_until_kept()  # nothing
+    disk.full = True
+    saver.save(at(2))
+    with pytest.raises(OSError, match="no space left"):
+        saver.wait_until_kept()
+    saver.wait()
 
 
 def test_trouble_of_the_thread_is_raised_by_the_next_call_and_once(disk: Disk, clock: list[float]) -> None:

@@ -19,9 +19,10 @@ from cnnstudio.core.control import Control
 from cnnstudio.core.errors import StopRun
 from cnnstudio.core.events import Event, Phase, RunEnded, RunStarted
 from cnnstudio.engine import tuning
+from cnnstudio.engine.depthwise import has_depthwise
 from cnnstudio.engine.device import Compute, arithmetic
 from cnnstudio.engine.losses import Losses, losses
-from cnnstudio.engine.prepare import has_depthwise, prepare
+from cnnstudio.engine.prepare import prepare
 from cnnstudio.engine.resume import random_states
 from cnnstudio.engine.trainer import train
 from cnnstudio.engine.tuning import Subject, Tuned, remembered, tune

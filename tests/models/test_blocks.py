@@ -9,6 +9,7 @@ from cnnstudio.models.blocks import (
     Add,
     BasicConv2d,
     Concat,
+    Dropout,
     Scale,
     StochasticDepth,
     activation,
@@ -173,3 +174,60 @@ def test_stochastic_depth_drops_whole_images_and_keeps_the_mean() -> None:
     assert out.mean().item() == pytest.approx(1, abs=0.05)
     image = torch.rand(2, 2, 3, 3)
     assert layer.eval()(image) is image
+
+
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_drops_and_makes_up_for_it_as_torch_does(p: float, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    x = torch.full((64, 3001), 2.0, dtype=dtype, requires_grad=True)
+    found, theirs = Dropout(p)(x), nn.Dropout(p)(x)
+    assert found.dtype == dtype
+    assert found.unique().tolist() == theirs.unique().tolist()  # 0 and 2 / (1 - p)
+    count = x.numel()
+    spread = (p * (1 - p) / count) ** 0.5
+    assert (found == 0).sum().item() / count == pytest.approx(p, abs=5 * spread)
+    (gradient,) = torch.autograd.grad(found.float().sum(), x)
+    assert torch.equal(gradient * 2, found)
+
+
+def test_dropout_drops_each_value_by_itself() -> None:
+    """As often as the binomial distribution says, in each image, at each place, and beside a neighbour that is gone."""
+    torch.manual_seed(0)
+    gone = Dropout(0.2)(torch.ones(4000, 250)) == 0
+    for dim, trials in ((0, 4000), (1, 250)):
+        share = gone.double().mean(dim)
+        assert share.std().item() == pytest.approx((0.16 / trials) ** 0.5, rel=0.15)
+    for lag in (1, 2, 3, 4, 8):
+        both = (gone[:, lag:] & gone[:, :-lag]).double().mean().item()
+        assert both == pytest.approx(0.04, abs=0.001)
+
+
+def test_dropout_is_decided_by_the_seed_and_goes_on_with_the_state() -> None:
+    layer, x = Dropout(0.3), torch.ones(5, 7)
+    torch.manual_seed(3)
+    first, state, second = layer(x), torch.get_rng_state(), layer(x)
+    torch.manual_seed(3)
+    assert torch.equal(layer(x), first)
+    torch.set_rng_state(state)
+    assert torch.equal(layer(x), second)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-9, 1.0])
+def test_dropout_of_nothing_and_of_all(p: float) -> None:
+    x = torch.ones(3, 5)
+    assert torch.equal(Dropout(p)(x), nn.Dropout(p)(x))
+
+
+def test_dropout_leaves_evaluation_other_layouts_and_what_is_in_place_to_torch() -> None:
+    x = torch.randn(2, 8, 4, 4)
+    assert Dropout(0.5).eval()(x) is x
+    for layer, inputs in ((nn.Dropout, x.clone(memory_format=torch.channels_last)), (nn.Dropout, x.transpose(0, 1))):
+        torch.manual_seed(1)
+        theirs = layer(0.5)(inputs)
+        torch.manual_seed(1)
+        assert torch.equal(Dropout(0.5)(inputs), theirs)
+    changed = x.clone()
+    assert Dropout(0.5, inplace=True)(changed) is changed
+    assert (changed == 0).any()
