@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch.nn import functional
@@ -26,7 +26,7 @@ from cnnstudio.engine.dropout_masks import DropoutGauge
 from cnnstudio.engine.endings import finite
 from cnnstudio.engine.feed import Feed, PixelFeed
 from cnnstudio.engine.frozen import make_feed
-from cnnstudio.engine.history import History
+from cnnstudio.engine.keeping import Keeping
 from cnnstudio.engine.learning import Learning
 from cnnstudio.engine.metrics import Averages, Running
 from cnnstudio.engine.mixing import draw_mixture
@@ -34,17 +34,7 @@ from cnnstudio.engine.passes import Passes
 from cnnstudio.engine.prepare import Prepared
 from cnnstudio.engine.preview import Preview
 from cnnstudio.engine.pulse import Gauge
-from cnnstudio.engine.resume import (
-    LAST,
-    PREVIOUS,
-    Checkpoint,
-    Position,
-    paths_of,
-    random_numbers_kept,
-    random_states,
-    validated,
-)
-from cnnstudio.engine.saver import Saver
+from cnnstudio.engine.resume import Checkpoint, Position, random_numbers_kept
 from cnnstudio.engine.schedule import make_optimizer, make_schedule
 from cnnstudio.engine.stopping import Patience
 from cnnstudio.engine.telling import Telling
@@ -57,8 +47,7 @@ class Loop:
 
     Attributes:
         steps: Optimizer steps in an epoch.
-        began: When the run began, as `time.monotonic` has it, had it never been interrupted.
-        best: The epoch whose weights are kept; None before there is one.
+        keeping: What is kept of the run on the disk.
     """
 
     def __init__(
@@ -87,36 +76,32 @@ class Loop:
         """
         self._world = world
         self._emit = emit
-        self._folder = folder
         self._prepared = prepared
         self._config = prepared.config
         self._network = prepared.network
         self._compute = prepared.compute
         self._feed: Feed = PixelFeed(prepared)
         self._module = self._feed.module  # what learns, in step with the other processes of the run
-        catalog, split = prepared.store.catalog, prepared.split
-        self._paths = paths_of(catalog, split.train), paths_of(catalog, split.val)
+        split = prepared.split
         self._labels = torch.from_numpy(prepared.store.labels).to(self._compute.device)
         self._train, self._val = torch.tensor(split.train), torch.tensor(split.val)
         # fp16 gradients underflow without scaling; the scaler does nothing otherwise.
         self._scaler = torch.amp.GradScaler(self._compute.device.type, enabled=self._compute.precision == "float16")
-        self._history = History(folder.path)
-        self._saver = Saver(folder.save_last if world.leads else None, self._keep)
+        self._start = checkpoint.position if checkpoint else Position()
+        best, since = checkpoint.best if checkpoint else None, began - self._start.spent
+        self.keeping = Keeping(prepared, folder, world, emit, best=best, began=since)
         self.steps = len(to_learn_from(self._train, self._config.data.batch_size))  # of an epoch
         taken = checkpoint.changes if checkpoint else ()
         self._live = LiveChanges(prepared, control, world, self._emit, steps=self.steps, taken=taken, coming=coming)
         preview = Preview.of(prepared, folder.path)
-        self._between_steps = BetweenSteps(control, self._saver, preview, self._emit, world, self._live)
+        self._between_steps = BetweenSteps(control, self.keeping.saver, preview, self._emit, world, self._live)
         self._resumed = checkpoint  # let go as soon as it has been taken over
-        self._start = checkpoint.position if checkpoint else Position()
         self._step = self._start.step
         portion = 0 if world.many else self._start.portion
         self._passes = Passes(self._config, self._emit, portion)
         self._gauge, self._dropout = Gauge(), DropoutGauge(prepared, control)
         self._arrival = Arrival(prepared.store, emit)
         self._patience = Patience(self._config.train.patience, self._start.waited)
-        self.best = checkpoint.best if checkpoint else None
-        self.began = began - self._start.spent
 
     @property
     def config(self) -> Config:
@@ -136,39 +121,23 @@ class Loop:
             if epoch < live.end and not patience.over:  # else done by an earlier process
                 learning = self._begin(number, first)
                 if epoch == self._start.epoch and not self._start.batch:
-                    now = self._checkpoint(learning, self._start, self._sums(), self._sums())
-                    self._saver.begin(now)
+                    self.keeping.saver.begin(self._checkpoint(learning, self._start))
                 while epoch < live.end and not patience.over:
                     learning = self._one_epoch(epoch, learning)
                     epoch += 1
             if epoch < live.end:
                 last, planned = number == len(live.phases) - 1, live.end - 1
                 title = live.phases[number].title
-                why = patience.sentence(title, self.best, done=epoch - 1, planned=planned, last=last)
+                why = patience.sentence(title, self.keeping.best, done=epoch - 1, planned=planned, last=last)
                 self._emit(Warned(text=why))
             patience.renew()
             first = epoch
-        self._saver.wait()
-        self._tell_of_history()
+        self.keeping.finish()
 
     @property
     def changes(self) -> tuple[Changed, ...]:
         """What the run has taken while it went on."""
         return self._live.taken
-
-    def forget(self) -> None:
-        """Remove the checkpoints of a run that begins anew."""
-        self._saver.wait()
-        for name in (LAST, PREVIOUS):
-            (self._folder.path / name).unlink(missing_ok=True)
-
-    def wait(self) -> None:
-        """Wait until what is to be kept is on the disk.
-
-        Raises:
-            OSError, RuntimeError: It could not be written.
-        """
-        self._saver.wait()
 
     def _begin(self, number: int, first: int, before: Learning | None = None) -> Learning:
         """Freeze what does not learn in a phase, and make or take over what it learns with.
@@ -216,11 +185,11 @@ class Loop:
         whole, recent, done = self._learn(epoch, learning, text)
         validating = Phase(text=f"Validating epoch {epoch}", done=(epoch - 0.05) / self._live.epochs)
         self._emit(validating)
-        between = partial(self._between_steps, self._step, lambda: self._checkpoint(learning, done, whole, recent))
+        between = partial(self._between_steps, self._step, lambda: self._checkpoint(learning, done, (whole, recent)))
         self._arrival.wait(None, validating, between)
         validated = self._validate(learning, between)
         self._live.take(self._step)  # perhaps one more epoch
-        trained = whole.read()
+        trained, best = whole.read(), self.keeping.best
         ended = EpochEnded(
             epoch=epoch,
             train_loss=trained.loss,
@@ -229,19 +198,13 @@ class Loop:
             val_accuracy=validated.accuracy,
             images_per_second=trained.images / max(done.seconds, 1e-9),
             seconds=time.monotonic() - began - (self._between_steps.held - held),
-            best=self.best is None or _rank(validated) > (self.best.val_accuracy, -self.best.val_loss),
+            best=best is None or _rank(validated) > (best.val_accuracy, -best.val_loss),
             predicted=validated.predicted,
             planned=self._live.epochs,
             val_twins=self._twins,
         )
-        if ended.best:
-            self.best = ended
         self._patience.see(better=ended.best)
-        ahead = self._checkpoint(learning, Position(epoch=epoch + 1), self._sums(), self._sums())
-        self._saver.save(ahead, can_wait=True)
-        if not self._folder.has_best:
-            self._saver.wait_until_kept()  # whoever hears that an epoch has ended may ask the network
-        self._tell_of_history()
+        self.keeping.end_epoch(ended, lambda: self._checkpoint(learning, Position(epoch=epoch + 1)))
         self._emit(ended)
         return learning
 
@@ -262,7 +225,7 @@ class Loop:
         since = done.since
         for number, batch in enumerate(batches[done.batch :], start=done.batch + 1):
             standing = replace(done, since=since)
-            checkpoint = partial(self._checkpoint, learning, standing, whole, recent)
+            checkpoint = partial(self._checkpoint, learning, standing, (whole, recent))
             between = partial(self._between_steps, self._step, checkpoint)
             between()
             share = self._world.share(batch)
@@ -343,43 +306,12 @@ class Loop:
     def _sums(self) -> Running:
         return Running(self._compute.device, self._network.listening, self._world.total)
 
-    def _checkpoint(self, learning: Learning, done: Position, whole: Running, recent: Running) -> Checkpoint:
-        finite(whole.read(), self._step)  # a state that has diverged must not take the place of a good one
-        spent = time.monotonic() - self.began
-        network = self._network.state_dict()
-        return Checkpoint(
-            position=replace(
-                done,
-                phase=learning.number,
-                first=learning.first,
-                chosen=learning.chosen,
-                step=self._step,
-                waited=self._patience.waited,
-                portion=self._passes.portion,
-                spent=spent,
-            ),
-            network=network,
-            learning=learning.state(),
-            sums=(whole.state(), recent.state()),
-            rng=random_states(),
-            best=self.best,
-            classes=self._prepared.store.catalog.classes,
-            train=self._paths[0],
-            val=self._paths[1],
-            changes=self._live.taken,
-            frozen=self._network.frozen_of(network),
-        )
-
-    def _keep(self, state: dict[str, Any]) -> None:
-        """Keep what an epoch has come to, and as the run's weights where it is the best one."""
-        if not state["batch"] and state["best"] and state["best"]["epoch"] == state["epoch"] - 1:
-            self._folder.save_best(validated(state))
-        self._history.keep(state)
-
-    def _tell_of_history(self) -> None:
-        trouble = self._history.trouble()
-        if trouble is not None:
-            self._emit(trouble)
+    def _checkpoint(
+        self, learning: Learning, done: Position, sums: tuple[Running, Running] | None = None
+    ) -> Checkpoint:
+        """Return where the run stands; before an epoch there are no sums."""
+        here = replace(done, step=self._step, waited=self._patience.waited, portion=self._passes.portion)
+        return self.keeping.checkpoint(here, learning, sums or (self._sums(), self._sums()), self._live.taken)
 
 
 def _rank(validated: Averages) -> tuple[float, float]:

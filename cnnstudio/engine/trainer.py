@@ -108,7 +108,7 @@ class _Run:
             try:
                 self._run()
             except StopRun:
-                self._loop.wait()
+                self._loop.keeping.saver.wait()
                 reason = "stopped"
                 if not folder.has_best:  # within the first epoch: what there is, is kept
                     folder.save_best(self._prepared.network.state_dict())
@@ -117,9 +117,9 @@ class _Run:
         loop = self._loop
         ended = RunEnded(
             reason=reason,
-            best_val_accuracy=loop.best.val_accuracy if loop.best else None,
-            best_epoch=loop.best.epoch if loop.best else None,
-            seconds=time.monotonic() - loop.began,
+            best_val_accuracy=loop.keeping.best.val_accuracy if loop.keeping.best else None,
+            best_epoch=loop.keeping.best.epoch if loop.keeping.best else None,
+            seconds=time.monotonic() - loop.keeping.began,
             run=str(folder.path),
             message=message,
         )
@@ -157,7 +157,7 @@ class _Run:
         store = before.store.whole(progress)
         fresh = store.catalog.set_aside[len(before.store.catalog.set_aside) :]
         self._emit(Warned(text=_anew(fresh), path=fresh[0].path))
-        self._loop.forget()
+        self._loop.keeping.forget()
         prepared = prepare(before.config, self._emit, self._control, store=store)
         self._prepared = replace(prepared, tuned=before.tuned, notes=before.notes)
         loop = self._loop
@@ -169,20 +169,20 @@ class _Run:
             checkpoint=None,
             world=self._world,
             coming=loop.changes,
-            began=loop.began,
+            began=loop.keeping.began,
         )
         self._open()
 
     def close(self) -> None:
         """Let the last checkpoint reach the disk, and let others write to the folder."""
         with contextlib.suppress(OSError, RuntimeError):  # told already where it matters
-            self._loop.wait()
+            self._loop.keeping.saver.wait()
         self._folder.close()
 
     def _reason(self, error: Exception) -> str:
         """Return why the run failed, and keep the traceback where the disk lets us."""
         with contextlib.suppress(OSError, RuntimeError):  # a checkpoint that is being written is one to go on from
-            self._loop.wait()
+            self._loop.keeping.saver.wait()
         reason = reason_of(error, resumable=(self._folder.path / LAST).exists())
         try:
             (self._folder.path / "error.txt").write_text("".join(traceback.format_exception(error)), encoding="utf-8")
