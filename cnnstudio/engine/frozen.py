@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,6 +18,7 @@ from cnnstudio.core.events import Phase, Warned
 from cnnstudio.data.augment import Augmentation
 from cnnstudio.data.row_store import RowStore, kept_shape, key_of, open_store
 from cnnstudio.engine.arrival import Arrival
+from cnnstudio.engine.feature_room import FeatureRoom
 from cnnstudio.engine.feed import FeatureFeed, Feed, PixelFeed
 from cnnstudio.engine.forms import COMPARED, FORMS, Runner, Subject, fastest, folded
 from cnnstudio.engine.micro_batches import MicroBatches, Part
@@ -39,7 +39,7 @@ _MOST_VIEWS: Final = 4
 _PASSES: Final = {"cpu": 1_000}
 _PASSES_ELSEWHERE: Final = 50_000
 _AT_ONCE: Final = 64  # rows that are looked up together while images are still being decoded
-_MEMORY: Final = 0.25  # of what is free, for features
+_READ_AT_ONCE: Final = 256  # rows of the store, which are in memory twice meanwhile
 _TICK: Final = 0.1  # seconds between two reports of progress
 _LARGEST_KEPT: Final = 2 * 2**30  # bytes on disk; features of an early boundary are sooner computed than read
 _FORMAT: Final = "2"  # of the stored features; another one leaves the old ones alone
@@ -49,8 +49,8 @@ def make_feed(prepared: Prepared, telling: Telling, *, epochs: int) -> Feed:
     """Return the cheapest way to feed the network as it is frozen now.
 
     Features are kept on disk by the content of the images and everything that decides them, and found again by later
-    runs. Where there is no room for them, or images are cut and put together, the frozen part runs in every epoch,
-    which is said.
+    runs. While the run lasts they are in memory, or in a mapped file. Where there is no room for them, or images are
+    cut and put together, the frozen part runs in every epoch, which is said.
 
     Args:
         prepared: The run; the frozen stages of its network decide.
@@ -78,18 +78,26 @@ class _Frozen:
 
     def feed(self, epochs: int) -> Feed:
         shape = kept_shape(_KIND, self._name, np.float16) or self._shape()
-        views = self._affordable(shape, min(self._views, epochs) if self._prepared.config.data.augment else 1)
-        if not views:
+        split, report = self._prepared.split, self._telling.report
+        views = min(self._views, epochs) if self._prepared.config.data.augment else 1
+        room = FeatureRoom.of(shape, train=len(split.train), val=len(split.val), views=views, report=report)
+        if not room.views:
             return PixelFeed(self._prepared)
-        wanted = self._wanted(views)
-        rows = torch.full((views, len(self._prepared.store.catalog.images)), -1, dtype=torch.int64)
+        wanted = self._wanted(room.views)
+        try:
+            features = room.allocate(len(wanted))
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            report(Warned(text=f"the disk takes no features of the frozen part ({reason}), so it runs in every epoch"))
+            return PixelFeed(self._prepared)
         with self._store(shape, len(wanted)) as store:
-            features = self._found_or_computed(store, wanted, shape)
+            self._find_or_compute(store, wanted, features)
+        rows = torch.full((room.views, len(self._prepared.store.catalog.images)), -1, dtype=torch.int64)
         for row, (view, image) in enumerate(wanted):
             rows[view, image] = row
         return FeatureFeed(
             self._parts.upper,
-            features,
+            torch.from_numpy(features),
             rows,
             compute=self._prepared.compute,
             batch=self._prepared.config.data.batch_size,
@@ -124,18 +132,6 @@ class _Frozen:
         forms = () if self._prepared.config.compute.deterministic else FORMS
         return fastest(self._subject, count=count, compute=compute, telling=self._telling, forms=forms)
 
-    def _affordable(self, shape: tuple[int, ...], views: int) -> int:
-        """Return how many views there is room for, and say so where there is none for a single one."""
-        split = self._prepared.split
-        size = 2 * math.prod(shape)
-        budget = psutil.virtual_memory().available * _MEMORY
-        least = size * (len(split.train) + len(split.val))
-        if least > budget:
-            what = f"the features of the frozen part would take {least / 1e9:.1f} GB of memory"
-            self._telling.report(Warned(text=f"{what}, so it runs in every epoch"))
-            return 0
-        return max(1, min(views, int((budget - size * len(split.val)) // (size * len(split.train)))))
-
     def _wanted(self, views: int) -> list[tuple[int, int]]:
         """Return view and image of every row, all views of an image together: its pixels are read once for them.
 
@@ -149,10 +145,9 @@ class _Frozen:
             for view in range(views if image in learnt else 1)
         ]
 
-    def _found_or_computed(
-        self, store: RowStore | None, wanted: list[tuple[int, int]], shape: tuple[int, ...]
-    ) -> Tensor:
-        features = np.empty((len(wanted), *shape), dtype=np.float16)
+    def _find_or_compute(
+        self, store: RowStore | None, wanted: list[tuple[int, int]], features: NDArray[np.float16]
+    ) -> None:
         size = _BATCH.get(self._prepared.compute.device.type, _BATCH_ELSEWHERE)
         lacking = self._lacking(store, wanted, features)
         runner: Runner | None = None
@@ -169,7 +164,6 @@ class _Frozen:
             if store is not None:
                 with contextlib.suppress(OSError):  # a full disk costs the next run its head start, not this one
                     store.append(self._keys(rows), features[batch])
-        return torch.from_numpy(features)
 
     def _lacking(
         self, store: RowStore | None, wanted: list[tuple[int, int]], features: NDArray[np.float16]
@@ -187,7 +181,8 @@ class _Frozen:
             known = np.full(len(rows), -1) if store is None else store.find(self._keys(rows))
             there = (known >= 0) & (known < had)
             if store is not None:
-                features[start : start + size][there] = store.read(known[there])
+                for few in np.array_split(np.flatnonzero(there), math.ceil(len(rows) / _READ_AT_ONCE)):
+                    features[start + few] = store.read(known[few])
             self._total -= int(there.sum())
             yield from (start + np.flatnonzero(~there)).tolist()
 

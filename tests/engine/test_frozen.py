@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import platformdirs
-import psutil
 import pytest
 import torch
 from PIL import Image
@@ -61,8 +61,8 @@ def losses(events: list[Event]) -> list[float]:
 
 def without_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the run believe that there is no memory for features."""
-    scarce = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=4096), disk_usage=psutil.disk_usage)
-    monkeypatch.setattr("cnnstudio.engine.frozen.psutil", scarce)
+    scarce = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=4096))
+    monkeypatch.setattr("cnnstudio.engine.feature_room.psutil", scarce)
 
 
 @pytest.mark.parametrize("train_last", [1, 2, 4])
@@ -72,6 +72,7 @@ def test_the_run_is_that_of_the_whole_network(
     config = configure(*FROZEN, f"transfer.train_last={train_last}")
     with_features = run(config, tmp_path / "features")
     without_memory(monkeypatch)
+    monkeypatch.setattr("cnnstudio.engine.feature_room.disk_room", lambda: 0)
     without = run(config, tmp_path / "whole")
     np.testing.assert_allclose(losses(with_features), losses(without), rtol=2e-2)
     first, second = (
@@ -79,6 +80,39 @@ def test_the_run_is_that_of_the_whole_network(
     )
     np.testing.assert_allclose(first, second, atol=0.1)
     assert any(isinstance(event, Warned) and "runs in every epoch" in event.text for event in without)
+
+
+@pytest.mark.parametrize("train_last", [1, 3])
+def test_where_memory_is_scarce_features_are_in_a_file_while_the_run_lasts(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: list[int], train_last: int
+) -> None:
+    config = configure(*FROZEN, f"transfer.train_last={train_last}", "data.augment=true")
+    in_memory = run(config, tmp_path / "memory")
+    shutil.rmtree(platformdirs.user_cache_path("cnnstudio", appauthor=False) / "features")
+    without_memory(monkeypatch)
+    for name, computed in (("computed", True), ("known", False)):
+        seen.clear()
+        in_a_file = run(config, tmp_path / name)
+        assert losses(in_a_file) == losses(in_memory)
+        assert bool(seen) == computed
+        assert any(isinstance(each, Warned) and "in a file while the run lasts" in each.text for each in in_a_file)
+    assert not list(platformdirs.user_cache_path("cnnstudio", appauthor=False).glob("*.features"))
+    whole, parts = (load_file(tmp_path / name / "model.safetensors") for name in ("memory", "known"))
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="room is taken ahead on Linux only")
+def test_a_disk_that_has_no_room_after_all_is_said_and_the_frozen_part_runs_in_every_epoch(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    without_memory(monkeypatch)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    told = [each.text for each in run(configure(*FROZEN), tmp_path / "run") if isinstance(each, Warned)]
+    refused = "the disk takes no features of the frozen part (no space left on device), so it runs in every epoch"
+    assert refused in told
 
 
 def test_one_thread_takes_the_steps_of_a_small_head_and_all_of_them_everything_else(

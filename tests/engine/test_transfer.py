@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
-import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -80,8 +79,9 @@ def test_frozen_weights_and_statistics_stay_bit_identical(
 ) -> None:
     """Whether features of the frozen part are kept or it runs in every step, in training mode all around it."""
     if whole:
-        scarce = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=4096), disk_usage=psutil.disk_usage)
-        monkeypatch.setattr("cnnstudio.engine.frozen.psutil", scarce)
+        scarce = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=4096))
+        monkeypatch.setattr("cnnstudio.engine.feature_room.psutil", scarce)
+        monkeypatch.setattr("cnnstudio.engine.feature_room.disk_room", lambda: 0)
     run(transfer("transfer.mode=freeze", "transfer.train_last=2", "model.dropout2d=0.1"), tmp_path / "run")
     frozen, learning = keys_of(trained, slice(-2)), keys_of(trained, slice(-2, None))
     assert {key.rpartition(".")[2] for key in frozen} == {
