@@ -8,6 +8,9 @@ from cnnstudio import cli
 # Read when torch loads: threads that wait for work sleep. Spinning, they would take the core from the window, and two
 # programs at once would each run at a fifth of their speed instead of a half.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# oneDNN keeps what it has prepared for each operation and size, by itself 1,024 times. A network at one size has 60 to
+# 280 of them; after ResNet-18 at 52 sizes they took 95 MB instead of 146.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
 
 
 def main() -> int:

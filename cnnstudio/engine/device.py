@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -190,6 +191,9 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
     Deterministic means the same weights again on the same machine with the same versions: cuDNN picks deterministic
     algorithms, and an operation that has none raises.
 
+    On CPUs numbers too small to have all their digits count as 0 on this thread, and on those that share its work if
+    they are begun later: a step of a head whose gradient had vanished took 780 µs with them and 290 µs without.
+
     Args:
         deterministic: Whether that is wanted.
         precision: Of the run; `bfloat16_products` is such a switch, as backward passes have to see it too.
@@ -201,6 +205,7 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
         cudnn.allow_tf32,
         torch.are_deterministic_algorithms_enabled(),
         torch.get_num_threads(),
+        _flushes_denormals(),
     )
     cudnn.deterministic = deterministic
     cudnn.benchmark = False  # trying all algorithms took 5 to 27 s before the first step of a size (H200, cuDNN 9)
@@ -208,6 +213,7 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
     _use_deterministic(deterministic)
     # The number is a thread's own; a fresh thread may start with another one, and sums would round differently.
     torch.set_num_threads(compute_threads())
+    torch.set_flush_denormal(True)
     try:
         with _bfloat16_products() if precision == "bfloat16_products" else contextlib.nullcontext():
             yield
@@ -215,6 +221,12 @@ def arithmetic(*, deterministic: bool, precision: ResolvedPrecision = "float32")
         cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32 = before[:3]
         _use_deterministic(before[3])
         torch.set_num_threads(before[4])
+        torch.set_flush_denormal(before[5])
+
+
+def _flushes_denormals() -> bool:
+    """Whether this thread takes numbers that are not normal for 0; torch does not tell."""
+    return sys.float_info.min / 2 == 0
 
 
 def _use_deterministic(wanted: bool) -> None:

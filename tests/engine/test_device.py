@@ -1,3 +1,4 @@
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -134,6 +135,26 @@ def test_the_switches_of_a_run_are_put_back() -> None:
         assert torch.get_num_threads() == compute_threads()
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.deterministic
+
+
+def test_numbers_that_are_not_normal_are_zero_on_all_threads_of_a_run_and_nowhere_else() -> None:
+    tiny = torch.full((2**22,), 1e-39)
+    found: dict[str, Tensor] = {}
+
+    def compute() -> None:
+        with arithmetic(deterministic=False):
+            with arithmetic(deterministic=True):
+                found["inner"] = tiny * 0.5  # shared by threads that are begun now
+            found["outer"] = tiny * 0.5
+        found["after"] = tiny[:1] * 0.5
+
+    before = tiny[:1] * 0.5
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    assert not found["inner"].any()
+    assert not found["outer"].any()
+    assert found["after"] == before == tiny[:1] * 0.5 != 0
 
 
 def test_products_in_bfloat16_are_a_switch_of_the_process_that_is_put_back() -> None:
