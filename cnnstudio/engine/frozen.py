@@ -249,16 +249,20 @@ class _Frozen:
     def _about(self) -> str:
         """Return everything that decides what a feature is, but for the image and its view.
 
-        The form that computed it is left out: they are alike up to a cosine of 0.999, so one run may take what another
-        form has computed. A resumed run reads the rows that it wrote.
+        The form that computed it is left out, and so is which of the shorter arithmetics did: all are alike up to a
+        cosine of 0.999, and the clock may choose another one the next time. A run that is to repeat bit by bit takes
+        only what such a run has computed. A resumed run reads the rows that it wrote.
         """
-        config = self._prepared.config
+        config, compute = self._prepared.config, self._prepared.compute
+        arithmetic = "float32" if compute.precision == "float32" else "shorter than float32"
+        if config.compute.deterministic:
+            arithmetic = f"{compute.precision} on {compute.device.type} ({compute.name}), deterministic"
         about = (
             _FORMAT,
             config.model.model_copy(update={"aux": 0.0, "pretrained": True}).model_dump_json(),
             str(config.data.image_size),
             self._parts.boundary,
-            self._prepared.compute.precision,
+            arithmetic,
             str((self._prepared.mean.tolist(), self._prepared.std.tolist())),
             _fingerprint(self._prepared.network, self._parts.boundary).hex(),
         )

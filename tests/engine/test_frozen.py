@@ -267,6 +267,27 @@ def test_features_of_another_network_are_not_taken(
     assert sum(seen) == 48 + COMPARED_ONCE + 1
 
 
+def test_features_are_those_of_an_arithmetic_that_does_as_well(
+    configure: Configure, tmp_path: Path, seen: list[int]
+) -> None:
+    """The clock may choose another one of the shorter types the next time; exact is exact."""
+    exact = "compute.deterministic=true"
+    runs = [
+        (("bfloat16",), True),
+        (("bfloat16_dense",), False),
+        (("float32",), True),
+        (("bfloat16", exact), True),
+        (("bfloat16", exact), False),
+        (("bfloat16_dense", exact), True),
+        (("float32", exact), True),
+        (("float32",), False),
+    ]
+    for number, ((precision, *more), computes) in enumerate(runs):
+        seen.clear()
+        run(configure(*FROZEN, "train.epochs=1", f"compute.precision={precision}", *more), tmp_path / str(number))
+        assert bool(seen) == computes, runs[number]
+
+
 def test_new_images_cost_what_they_are(
     configure: Configure, bright_and_dark: Path, tmp_path: Path, seen: list[int]
 ) -> None:
