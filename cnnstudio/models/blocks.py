@@ -54,10 +54,11 @@ class Dropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return values (N, ...) of which each is 0 with probability `p` in training mode, and else made up for it."""
-        kept = round((1 - self.p) * _LEVELS)
         # Summaries send something else than tensors through.
-        here = isinstance(x, Tensor) and x.device.type == "cpu" and x.is_contiguous()
-        if not (self.training and here and 0 < kept < _LEVELS) or self.inplace:
+        if not self.training or self.inplace or not isinstance(x, Tensor) or x.device.type != "cpu":
+            return super().forward(x)
+        kept = round((1 - self.p) * _LEVELS)
+        if kept in {0, _LEVELS} or not x.is_contiguous():
             return super().forward(x)
         return x * _drawn(x, kept).div_(1 - self.p)
 
