@@ -46,13 +46,14 @@ class FeatureRoom:
         """
         size = 2 * math.prod(shape)
         least = size * (train + val)
-        memory, disk = psutil.virtual_memory().available * _MEMORY, disk_room() * _DISK
+        memory = psutil.virtual_memory().available * _MEMORY
 
         def most(budget: float) -> int:
             return max(1, min(views, int((budget - size * val) // (size * train))))
 
         if least <= memory:
             return cls(shape, most(memory))
+        disk = _disk()
         if size <= _LARGEST_READ and least <= disk:
             views = most(disk)
             whole = size * (train * views + val)
@@ -73,3 +74,11 @@ class FeatureRoom:
         """
         whole = (count, *self.shape)
         return mapped(whole, np.float16, "features") if self.on_disk else np.empty(whole, np.float16)
+
+
+def _disk() -> float:
+    """Return how many bytes of features the disk may take; none where we cannot write."""
+    try:
+        return disk_room() * _DISK
+    except OSError:
+        return 0.0

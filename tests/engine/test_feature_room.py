@@ -63,6 +63,21 @@ def test_large_features_are_sooner_computed_than_read(monkeypatch: pytest.Monkey
     assert look(monkeypatch, 1e15, 0, (64, 112, 112))[0].views == 4
 
 
+@pytest.mark.parametrize(("memory", "views"), [(4 * WHOLE, 4), (0, 0)])
+def test_where_nothing_can_be_written_there_is_no_room_on_the_disk(
+    monkeypatch: pytest.MonkeyPatch, memory: float, views: int
+) -> None:
+    def refuse(*_: object, **__: object) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    free = SimpleNamespace(virtual_memory=lambda: SimpleNamespace(available=memory))
+    monkeypatch.setattr("cnnstudio.engine.feature_room.psutil", free)
+    monkeypatch.setattr("cnnstudio.data.room.platformdirs.user_cache_path", refuse)
+    told: list[Warned] = []
+    assert FeatureRoom.of(MAPS, train=80, val=20, views=4, report=told.append).views == views
+    assert bool(told) == (not views)
+
+
 @pytest.mark.parametrize("on_disk", [False, True])
 def test_it_takes_what_it_is_given(on_disk: bool) -> None:
     found = FeatureRoom((3, 2), 1, on_disk=on_disk).allocate(5)
