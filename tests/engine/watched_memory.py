@@ -18,6 +18,7 @@ from cnnstudio.core.config import load_config
 from cnnstudio.core.control import Control
 from cnnstudio.core.events import Event, RunStarted, StepEnded, Warned
 from cnnstudio.core.pictures import Picture
+from cnnstudio.engine import dropout_masks
 from cnnstudio.engine.trainer import train
 from cnnstudio.runtime.mailbox import Mailbox
 from tests.watches import everything
@@ -34,6 +35,7 @@ def main(images: str, run: str, mode: str, epochs: str, *steps: str) -> None:
         ],
     )
     control._LOOKING = 0.2  # type: ignore[misc]  # more looks than a run affords
+    dropout_masks._SHORTEST = 0.05  # type: ignore[misc]  # a fast machine is over before the eye could follow
     steering, mailbox, over = Control(), Mailbox(), threading.Event()
     seen: Counter[str] = Counter()
     memory: dict[int, int] = {}
