@@ -26,6 +26,7 @@ from cnnstudio.models import registry
 from cnnstudio.models.network import Network
 
 _FEWEST: Final = 15  # steps in a run, below which it is over as soon as a race would be
+_LONG: Final = 300.0  # seconds of a run that has time to try again what has taken too long in an earlier one
 _CLEARLY: Final = 0.97  # of the time of the choice by rule, which stays where no other way is faster than that
 _EARLIER: Final = "Tried in an earlier run"
 _WHY_NOT: Final[dict[Ending, str]] = {
@@ -95,7 +96,7 @@ def tune(
     Copies of the network take a few real steps, frozen as in the last phase, in which most of it learns. The network,
     and torch's random numbers, are as before afterwards. What was found is kept in the user's cache, and later runs of
     the same network on the same device take no steps. Runs that are short, or have no time for it, go by rule; how
-    long their steps take is kept too.
+    long their steps take is kept too, so that the next one of that length needs none to know it.
 
     A deterministic run goes by rule too, since timing is chance; what being deterministic costs is measured instead.
 
@@ -117,13 +118,9 @@ def tune(
     known = _chosen(before, ways, _EARLIER)
     if known is not None:
         return known
-    if before is not None and before.pace is not None and before.pace * _run_images(subject) < WORTHWHILE:
-        result = Result("too short", before.images, ())
-    else:
-        result = _raced(subject, ways, report, check, clock)
-    if result.ending == "too short" and math.isfinite(result.pace):
-        rule = ways[0].compute
-        keep(key, Finding(precision=rule.precision, memory_format=rule.layout, images=result.images, pace=result.pace))
+    result = _foreseen(before, _run_images(subject)) or _raced(subject, ways, report, check, clock)
+    if result.ending in {"too short", "too slow"} and math.isfinite(result.pace):
+        keep(key, _without_race(ways[0].compute, result))
     if result.ending != "raced":
         return Tuned(ways[0].compute, f"{_untuned(config)}: {_WHY_NOT[result.ending]}.")
     finding = _finding(ways, result)
@@ -224,6 +221,15 @@ def _raced(
         )
 
 
+def _foreseen(before: Finding | None, run_images: int) -> Result | None:
+    """Return how a race would end by what an earlier one has shown; None if that has to be tried."""
+    if before is None or before.pace is None:
+        return None
+    if before.pace * run_images >= (_LONG if before.too_slow else WORTHWHILE):
+        return None
+    return Result("too slow" if before.too_slow else "too short", before.images, ())
+
+
 def _run_images(subject: Subject) -> int:
     """Return how many images the whole network sees; while some of it is frozen, each goes through that but once."""
     stages = len(subject.network.stages)
@@ -260,6 +266,17 @@ class _Steps:
             network.freeze(training_phases(config)[-1].train_last, still=_still(config))
             self._copies[compute.memory_format] = network.train()
         return self._copies[compute.memory_format]
+
+
+def _without_race(rule: Compute, result: Result) -> Finding:
+    """Return what is known where nothing was compared."""
+    return Finding(
+        precision=rule.precision,
+        memory_format=rule.layout,
+        images=result.images,
+        pace=result.pace,
+        too_slow=result.ending == "too slow",
+    )
 
 
 def _finding(ways: tuple[_Way, ...], result: Result) -> Finding:

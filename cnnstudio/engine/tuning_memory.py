@@ -24,7 +24,8 @@ class Finding(BaseModel):
         images: Of a step.
         tried: The speeds, the fastest first.
         deterministic_cost: Time of a deterministic step as a multiple of an ordinary one's.
-        pace: Seconds an image of a run that was too short to compare anything; None where something was compared.
+        pace: Seconds an image of a run that could not compare anything; None where something was compared.
+        too_slow: Whether its steps took too long for that; else the run was too short.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -35,6 +36,7 @@ class Finding(BaseModel):
     tried: tuple[Tried, ...] = ()
     deterministic_cost: float | None = None
     pace: float | None = None
+    too_slow: bool = False
 
 
 def recall(key: str) -> Finding | None:

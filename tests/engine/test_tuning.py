@@ -26,7 +26,6 @@ from cnnstudio.engine.prepare import prepare
 from cnnstudio.engine.resume import random_states
 from cnnstudio.engine.trainer import train
 from cnnstudio.engine.tuning import Subject, Tuned, remembered, tune
-from cnnstudio.engine.tuning_memory import recall
 from cnnstudio.models.create import create
 
 Configure = Callable[..., Config]
@@ -201,7 +200,21 @@ def test_steps_that_take_long_leave_it_to_the_rule(stage: Callable[..., Stage]) 
     assert (found.compute.layout, found.tried) == ("channels_last", ())
     assert found.why == "Not tuned: a step takes too long to try several ways."
     assert times.now < 5
-    assert recall(tuning._key(subject().config, SIDE, tuning._ways(subject().config, depthwise=False))) is None
+
+
+def test_steps_that_took_long_are_known_until_a_run_is_long_enough_to_try_again(stage: Callable[..., Stage]) -> None:
+    """A second run on known features would take longer to find out than to train."""
+    short, long = (subject("train.epochs=20", images=images) for images in (10, 20))
+    first = stage({"channels_last": 1.1, "contiguous": 0.1})
+    found = first.tune(short)
+    assert found.why == "Not tuned: a step takes too long to try several ways."
+    assert first.taken
+    later = stage({"channels_last": 0.01, "contiguous": 0.001})
+    assert later.tune(short) == found
+    assert later.taken == []
+    assert not remembered(short.config, SIDE, depthwise=False).tried
+    later.tune(long)
+    assert later.taken
 
 
 def test_it_is_said_and_can_be_stopped(stage: Callable[..., Stage]) -> None:
