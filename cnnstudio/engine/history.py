@@ -5,8 +5,10 @@ head only that head. Weights are kept as they are, in float32, so that each epoc
 with; half of the bytes would have been for pictures only.
 """
 
+import contextlib
 import shutil
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -41,8 +43,9 @@ class History:
         """
         self._run = run
         self._budget = budget
-        self._digests: dict[int, dict[str, bytes]] = {}  # of the first epoch; to read it each time is dear
-        self._same: dict[str, Tensor] = {}  # what was found to be the same as in the first epoch
+        self._base: int | None = None  # the first epoch
+        self._same: dict[str, weakref.ref[Tensor]] = {}  # tensors that are known to be those of the first epoch
+        self._digests: dict[str, bytes] = {}  # of others of that epoch; to read it each time is dear
         self._trouble: str | None = None
         self._told = False
 
@@ -86,27 +89,28 @@ class History:
             self._compare_with(epoch, weights)
 
     def _changed(self, epoch: int, weights: Mapping[str, Tensor], about: dict[str, str]) -> Mapping[str, Tensor]:
-        """Return what differs from the first epoch that is kept, and note that one; everything without such a one."""
+        """Return what differs from the first epoch that is kept; everything without such a one.
+
+        What is frozen comes as the same object again, so only the rest is read and compared.
+        """
         base = next((each for each in kept_epochs(self._run) if each < epoch), None)
         if base is None:
             return weights
-        if base not in self._digests:
-            try:
-                first = read_epoch(self._run, base).tensors
-            except LostEpochError:
-                return weights
-            self._compare_with(base, first)
+        if base != self._base:
+            self._compare_with(base, {})
+        same = {name for name, each in weights.items() if name in self._same and self._same[name]() is each}
+        try:
+            self._digests |= _digests_of(self._run, base, weights.keys() - same - self._digests.keys())
+        except LostEpochError:
+            return weights
+        same |= {name for name in weights.keys() - same if self._digests[name] == _digest(weights[name])}
         about["base"] = str(base)
-        self._same = {name: each for name, each in weights.items() if self._is_same(name, each, base)}
-        return {name: each for name, each in weights.items() if name not in self._same}
+        self._same = {name: weakref.ref(weights[name]) for name in same}
+        return {name: each for name, each in weights.items() if name not in same}
 
     def _compare_with(self, epoch: int, weights: Mapping[str, Tensor]) -> None:
-        self._same = {}
-        self._digests = {epoch: {name: _digest(each) for name, each in weights.items()}}
-
-    def _is_same(self, name: str, tensor: Tensor, base: int) -> bool:
-        """Whether a tensor is that of the first epoch; one that is frozen comes as the same object again."""
-        return tensor is self._same.get(name) or self._digests[base].get(name) == _digest(tensor)
+        self._base, self._digests = epoch, {}
+        self._same = {name: weakref.ref(each) for name, each in weights.items()}
 
     def _thin(self, *, always: set[int]) -> None:
         sizes = {epoch: epoch_file(self._run, epoch).stat().st_size for epoch in kept_epochs(self._run)}
@@ -150,16 +154,22 @@ def read_epoch(run: Path, epoch: int, keys: Iterable[str] | None = None) -> Kept
     Raises:
         LostEpochError: It is damaged, or not kept.
     """
+    with _opened(run, epoch) as file:
+        about = file.metadata() or {}
+        here = frozenset(file.keys())
+        tensors = {key: file.get_tensor(key).clone() for key in (here if keys is None else keys)}
+        base = int(about["base"]) if "base" in about else None
+        return KeptEpoch(int(about["epoch"]), int(about["step"]), base, here, tensors)
+
+
+@contextlib.contextmanager
+def _opened(run: Path, epoch: int) -> Iterator[Any]:
     path = epoch_file(run, epoch)
     if not path.is_file():
         raise LostEpochError(f"the weights of epoch {epoch} are not kept", where=path, remedy="choose another epoch")
     try:
         with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            here = frozenset(file.keys())
-            tensors = {key: file.get_tensor(key).clone() for key in (here if keys is None else keys)}
-            base = int(about["base"]) if "base" in about else None
-            return KeptEpoch(int(about["epoch"]), int(about["step"]), base, here, tensors)
+            yield file
     except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
         raise LostEpochError(
             f"the weights of epoch {epoch} are damaged", where=path, remedy="choose another epoch"
@@ -188,6 +198,11 @@ def write_weights(run: Path, epoch: int, path: Path) -> None:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"the weights cannot be written: {reason}", where=path, remedy="choose another path") from None
+
+
+def _digests_of(run: Path, epoch: int, keys: Iterable[str]) -> dict[str, bytes]:
+    with _opened(run, epoch) as file:
+        return {key: _digest(file.get_tensor(key)) for key in keys}
 
 
 def _digest(tensor: Tensor) -> bytes:

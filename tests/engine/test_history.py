@@ -51,7 +51,7 @@ def test_the_first_epoch_is_kept_whole_and_the_others_as_far_as_they_differ(netw
     assert history.trouble() is None
 
 
-def test_what_comes_as_the_same_object_again_is_not_compared(
+def test_of_what_comes_as_the_same_object_again_nothing_is_read_or_compared(
     network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = History(tmp_path)
@@ -66,7 +66,7 @@ def test_what_comes_as_the_same_object_again_is_not_compared(
 
     monkeypatch.setattr(module, "_digest", noted)
     state = first
-    for epoch in (1, 2):
+    for epoch, digests in ((1, 4), (2, 2)):  # those of the first epoch are read once
         learn(network, "2.")
         compared.clear()
         learnt = state_of(network, epoch)
@@ -74,6 +74,8 @@ def test_what_comes_as_the_same_object_again_is_not_compared(
         history.keep(state)
         assert same(weights_of(tmp_path, epoch), state["network"])
         assert read_epoch(tmp_path, epoch).keys == {"2.weight", "2.bias"}
+        assert len(compared) == digests
+        assert {each.shape for each in compared} == {state["network"][key].shape for key in ("2.weight", "2.bias")}
     assert {id(each) for each in compared} == {id(state["network"][key]) for key in ("2.weight", "2.bias")}
 
 
