@@ -173,6 +173,8 @@ def _checked(catalog: Catalog) -> Catalog:
             remedy="add a folder for a second class",
         )
     renumbered = {old: new for new, old in enumerate(learnt)}
+    if len(learnt) == len(catalog.classes):
+        return catalog
     unlearnt = [image for image in catalog.images if image.label not in renumbered]
     reason = "its class has no image to train on"
     return replace(

@@ -119,7 +119,8 @@ def prepare(
     side = card.image_size if config.data.image_size == "auto" else config.data.image_size
     planned = outline(config, len(catalog.classes))
     check_image_size(planned, side, card.title)
-    check_progressive(config, full=side, minimum=minimum_size(planned))
+    if config.train.progressive:
+        check_progressive(config, full=side, minimum=minimum_size(planned))
     for phase in training_phases(config):
         planned.freeze(phase.train_last)
         make_optimizer(planned, config, phase)  # refuses stages that do not exist, and a run that learns nothing

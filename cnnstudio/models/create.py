@@ -85,13 +85,14 @@ def outline(config: Config, classes: int) -> Network:
 
 
 def _pretrained(config: Config, classes: int, state: Mapping[str, Tensor], words: str) -> tuple[Network, LoadReport]:
-    network, report = with_weights(config, state, words, build=partial(_undrawn, state))
+    shape = weightless(config.model)
+    network, report = with_weights(config, state, words, shape=shape, build=partial(_undrawn, state, shape))
     replace_head(network, classes)
     return network, _without_last_layers(report, network)
 
 
 def with_weights(
-    config: Config, state: Mapping[str, Tensor], words: str, *, build: Callable[..., Network]
+    config: Config, state: Mapping[str, Tensor], words: str, *, shape: Network, build: Callable[..., Network]
 ) -> tuple[Network, LoadReport]:
     """Build a network for the classes that its weights were made for, and load them.
 
@@ -99,6 +100,7 @@ def with_weights(
         config: The run.
         state: Tensors by key.
         words: What they are, for the report.
+        shape: The network for any number of classes, of which only the shapes are looked at.
         build: Makes the network from `config.model` and `classes`, with weights for what the file does not have.
 
     Returns:
@@ -107,8 +109,6 @@ def with_weights(
     Raises:
         InputError: No tensor fits.
     """
-    with torch.device("meta"):
-        shape = registry.build(config.model, classes=_PRETRAINED_CLASSES)
     classes = classes_of(state, shape) or _PRETRAINED_CLASSES
     network = build(config.model, classes=classes)
     if network.model.batchnorm or not has_batchnorm(state):
@@ -119,10 +119,16 @@ def with_weights(
     return network, report
 
 
-def _undrawn(state: Mapping[str, Tensor], model: ModelConfig, *, classes: int) -> Network:
-    """Build a network; where a file has all of its weights, none are drawn, which takes VGG-16 a second."""
+def weightless(model: ModelConfig, *, classes: int = _PRETRAINED_CLASSES) -> Network:
+    """Build a network on the meta device."""
     with torch.device("meta"):
-        network = registry.build(model, classes=classes)
+        return registry.build(model, classes=classes)
+
+
+def _undrawn(state: Mapping[str, Tensor], shape: Network, model: ModelConfig, *, classes: int) -> Network:
+    """Build a network; where a file has all of its weights, none are drawn, which takes VGG-16 a second."""
+    fits = shape.model == registry.resolved(model) and len(shape.get_parameter(f"{shape.head}.weight")) == classes
+    network = shape if fits else weightless(model, classes=classes)
     if not has_all(state, network):
         return registry.build(model, classes=classes)
     room = {key: torch.empty(each.shape, dtype=each.dtype) for key, each in network.state_dict().items()}

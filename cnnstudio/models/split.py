@@ -81,11 +81,9 @@ def split_network(network: Network) -> Parts | None:
     first = network.stages[len(network.frozen_stages)].modules[0]
     if isinstance(network.get_submodule(first), nn.AdaptiveAvgPool2d):
         frozen.append(first)
-    tensors = (*network.parameters(), *network.buffers())
-    upper = copy.deepcopy(network, {id(each): each for each in tensors})
-    for path in frozen:
-        upper.set_submodule(path, nn.Identity())
-    return Parts(frozen[-1], upper)
+    shared = {id(each): each for each in (*network.parameters(), *network.buffers())}
+    nothing = {id(network.get_submodule(path)): nn.Identity() for path in frozen}  # copying them would take a while
+    return Parts(frozen[-1], copy.deepcopy(network, shared | nothing))
 
 
 def below(network: Network, boundary: str) -> list[str]:

@@ -11,7 +11,7 @@ from cnnstudio.core.config import Config, ModelConfig
 from cnnstudio.core.errors import InputError
 from cnnstudio.models import registry
 from cnnstudio.models.blocks import draw, keep_variance
-from cnnstudio.models.create import with_weights
+from cnnstudio.models.create import weightless, with_weights
 from cnnstudio.models.network import Network
 from cnnstudio.models.places import places
 from cnnstudio.models.weights import locate, wanted
@@ -70,7 +70,8 @@ def steady_weights(config: Config, classes: int) -> SteadyWeights:
     if file is None:
         network, words = drawn(config.model, classes=classes, seed=seed), "random weights"
     else:
-        network, report = with_weights(config, file.read(), file.words, build=partial(drawn, seed=seed))
+        shape, build = weightless(config.model), partial(drawn, seed=seed)
+        network, report = with_weights(config, file.read(), file.words, shape=shape, build=build)
         words = report.source
     state = {key: tensor.detach() for key, tensor in network.state_dict().items() if not tensor.is_meta}
     return SteadyWeights(state | _last_layers(network, classes, seed), words, file is None, missing)
@@ -82,8 +83,7 @@ def drawn(model: ModelConfig, *, classes: int, seed: int) -> Network:
     Raises:
         InputError: The architecture is unknown or cannot do what a switch asks.
     """
-    with torch.device("meta"):
-        network = registry.build(model, classes=classes)
+    network = weightless(model, classes=classes)
     where = places(network)
     for path, module in network.named_modules():
         if isinstance(module, nn.Conv2d):

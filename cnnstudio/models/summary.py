@@ -170,7 +170,8 @@ def check_image_size(network: Network, image_size: int, title: str) -> None:
         InputError: They are not; the smallest legal size is named.
     """
     flow = Flow(network)
-    _check(flow, network, image_size, smallest(flow, image_size), title)
+    if not flow.accepts(image_size):
+        _check(flow, network, image_size, smallest(flow, image_size), title)
 
 
 def watchable(network: Network) -> tuple[str, ...]:
