@@ -70,17 +70,18 @@ class Running:
             aux: Loss of each auxiliary head that was named at the start.
             also: Other sums of the same kind that get it too.
         """
+        images = labels.shape[0]
         answers = logits.detach().argmax(1)
         correct = (answers == labels).sum()
         means = [loss.detach(), *((aux or {})[head].detach() for head in self._aux)]
-        first, *rest = (mean * len(labels) for mean in means)
+        first, *rest = (mean * images for mean in means)
         found = torch.stack([first, correct, *rest])
         if len(self._classes):
             predicted = (answers[:, None] == self._classes).sum(0)  # unlike bincount, it never waits for the device
             found = torch.cat([found, predicted])
-        self.include(found, len(labels))
+        self.include(found, images)
         if also is not None:
-            also.include(found, len(labels))
+            also.include(found, images)
 
     def include(self, sums: Tensor, images: int) -> None:
         """Add what has been summed up over some images."""

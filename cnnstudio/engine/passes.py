@@ -113,7 +113,8 @@ class Passes:
                 stages.forward()
                 part = losses(answer, labels, self._config, mixture, counting)
             stages.loss(part, labels, mixture, rows=counting, smoothing=self._config.train.label_smoothing)
-            learning.accumulate(part.total * (share * mine.weight))
+            weight = share * mine.weight
+            learning.accumulate(part.total if weight == 1 else part.total * weight)
             found.append((part, share))
         stages.backward()
         return joined(found)

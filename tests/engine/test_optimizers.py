@@ -52,6 +52,33 @@ def test_the_steps_are_torchs(
     assert all(each.grad_fn is None for state in optimizer.state.values() for each in state.values())
 
 
+@pytest.mark.parametrize("plain", [PlainSGD, PlainAdamW])
+def test_hooks_are_called_around_each_step_and_no_profiler_is(
+    plain: Callable[..., Optimizer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = nn.Parameter(torch.ones(3))
+    optimizer = plain([weight], lr=0.5)
+    seen: list[tuple[str, float]] = []
+
+    def before(*_: object) -> None:
+        seen.append(("before", weight[0].item()))
+
+    def behind(*_: object) -> None:
+        seen.append(("behind", weight[0].item()))
+
+    handles = (optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(behind))
+    weight.sum().backward()  # type: ignore[no-untyped-call]
+    monkeypatch.setattr(torch.autograd.profiler, "record_function", lambda name: pytest.fail(f"{name} was told"))
+    optimizer.step()
+    (first, one), (second, other) = seen
+    assert (first, second) == ("before", "behind")
+    assert one == 1 > other
+    for handle in handles:
+        handle.remove()
+    optimizer.step()
+    assert len(seen) == 2
+
+
 def test_the_compiler_is_not_loaded() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
