@@ -3,7 +3,10 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
+
+from torch import Tensor
 
 from cnnstudio.core.events import Changed, EpochEnded, Event
 from cnnstudio.engine.checkpoint import RunFolder
@@ -70,7 +73,7 @@ class Keeping:
         whole, recent = sums
         finite(whole.read(), position.step)
         prepared = self._prepared
-        network = prepared.network.state_dict()
+        network = self._tensors
         return Checkpoint(
             position=replace(
                 position,
@@ -90,6 +93,11 @@ class Keeping:
             changes=changes,
             frozen=prepared.network.frozen_of(network),
         )
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        """Weights and buffers of the network by torchvision's keys; a run changes them in place."""
+        return self._prepared.network.state_dict()
 
     def end_epoch(self, ended: EpochEnded, ahead: Callable[[], Checkpoint]) -> None:
         """Have it kept what an epoch has come to.
