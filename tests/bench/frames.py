@@ -1,7 +1,8 @@
 """A measured process: `python -m tests.bench.frames FOLDER SECONDS [--set KEY=VALUE …]`.
 
 The window is opened off screen and trains in its thread; each live view is shown for some seconds. What the window's
-thread spends on them is told as a line of JSON for each on stdout; whatever else is printed goes to stderr.
+thread spends on them is told as a line of JSON for each on stdout, and so is what a piece of work takes that is always
+the same: by how much the machine alone makes it vary. Whatever else is printed goes to stderr.
 """
 
 import argparse
@@ -27,7 +28,12 @@ from tests.e2e.gestures import child, press
 UNSEEN: Final = "none"
 """Name of what is measured while another page is shown: what the training alone does to the window."""
 
+CONTROL: Final = "control"
+"""Name of the time in which that page is shown and the thread does the same piece of work again and again."""
+
 _BEAT_MS: Final = 16
+_PIECE_MS: Final = 33
+_PIECE: Final = range(20_000)  # a millisecond or two in Python
 _OPENING: Final = 1.0  # seconds from the first picture on, in which a view is made and drawn for the first time
 _FEWEST: Final = 4  # ticks that tell something
 _PATIENCE_MS: Final = 180_000  # until a step is reported
@@ -76,7 +82,7 @@ class _Frames(QObject):
         self._window, self._session = window, window.session
         self._seconds, self._answers = seconds, answers
         self._pills = child(window, PillRow, "train.views")
-        self._views: Iterator[str] = iter((UNSEEN, *self._pills.options()))
+        self._views: Iterator[str] = iter((UNSEEN, CONTROL, *self._pills.options()))
         self._view = ""
         self._late: list[float] = []  # ms
         self._spent: list[float] = []  # ms of the thread's processor time from one tick to the next
@@ -85,6 +91,9 @@ class _Frames(QObject):
         self._opening = 0.0  # ms of the longest tick of the opening
         self._beat = QTimer(self, timerType=Qt.TimerType.PreciseTimer, interval=_BEAT_MS)
         self._beat.timeout.connect(self._measure_late)
+        self._pieces: list[float] = []  # ms of processor time
+        self._piece = QTimer(self, interval=_PIECE_MS)
+        self._piece.timeout.connect(self._do_piece)
         self._stepping = QTimer(self, interval=_STAGE_MS)
         self._stepping.timeout.connect(self._session.run.step)
         self._session.run.streamed.connect(self._count)
@@ -124,16 +133,20 @@ class _Frames(QObject):
             self._window.leave()
             return
         self._stepping.stop()
+        self._piece.stop()
         self._session.run.resume()
         self._late, self._spent, self._pictures, self._steps = [], [], 0, 0
         self._opening = 0.0
         self._began = self._opened = self._beaten = time.perf_counter()
         self._clock = time.thread_time()
-        self._window.show_page("data" if self._view == UNSEEN else "train")
-        if self._view != UNSEEN:
+        seen = self._view not in {UNSEEN, CONTROL}
+        self._window.show_page("train" if seen else "data")
+        if seen:
             press(self._window, f"train.views.{self._view}")
         if self._view == "step":
             self._stepping.start()
+        if self._view == CONTROL:
+            self._piece.start()
         QTimer.singleShot(round(1000 * self._seconds), self, self._next)
 
     @Slot()
@@ -141,6 +154,12 @@ class _Frames(QObject):
         now = time.perf_counter()
         self._late.append(max(0.0, 1000 * (now - self._beaten) - _BEAT_MS))
         self._beaten = now
+
+    @Slot()
+    def _do_piece(self) -> None:
+        began = time.thread_time()
+        sum(number * number for number in _PIECE)
+        self._pieces.append(1000 * (time.thread_time() - began))
 
     @Slot()
     def _measure_tick(self) -> None:
@@ -153,6 +172,10 @@ class _Frames(QObject):
             self._spent.append(spent)
 
     def _tell(self) -> None:
+        if self._view == CONTROL:
+            usual, slow = map(float, np.quantile(self._pieces, (0.5, 0.99)))
+            tell(self._answers, event="control", usual=usual, slow=slow)
+            return
         seconds = time.perf_counter() - self._began
         late, spent = self._late, self._spent
         tell(

@@ -11,6 +11,7 @@ from tests.bench.trees import link_classes, write_images
 from tests.bench.whole_run import run_whole
 
 SMOOTH: Final = Target(high=8.0)
+_KINDS: Final = ("view", "control")
 _SIDE: Final = 96
 
 
@@ -20,6 +21,9 @@ def gui_frames(lab: Lab) -> Result:
     A tick is all that the thread computes from one tick of the window's timer to the next: events are taken from the
     mailbox, the view takes its pictures, and the window is painted anew. What it takes while a view opens, from the
     press on its name until a second after its first picture, is told apart: its widgets are made then.
+
+    On a machine that is shared with others, processor time varies too. How much so is told by a piece of work that is
+    always the same.
     """
     extent = lab.extent
     side = min(_SIDE, extent.image_size)
@@ -31,11 +35,13 @@ def gui_frames(lab: Lab) -> Result:
     ]
     command = [sys.executable, "-m", "tests.bench.frames", str(folder), str(extent.view_seconds)]
     command += [f"--set={each}" for each in settings]
-    runs = [run_whole(command, cache=lab.fresh("cache")).events for _ in range(extent.runs)]
+    told = [run_whole(command, cache=lab.fresh("cache")).events for _ in range(extent.runs)]
+    runs, controls = ([[each for each in events if each["event"] == kind] for events in told] for kind in _KINDS)
     views = [str(each["view"]) for each in runs[0]]
     dearest = max(range(len(views)), key=lambda at: median([float(run[at]["tick"]) for run in runs]))
     found = estimate([float(run[dearest]["tick"]) for run in runs])
-    notes = []
+    usual, slow = (median([float(each[key]) for (each,) in controls]) for key in ("usual", "slow"))
+    notes = [f"a piece of work that is always the same: {usual:.1f} ms (median), {slow:.1f} ms (p99)"]
     for at, view in enumerate(views):
         figures = {
             key: median([float(run[at][key]) for run in runs])
