@@ -92,6 +92,8 @@ class TransferConfig(_Section):
         mode: `scratch` starts from random weights; `freeze` trains the last stages only; `finetune` trains all;
             `freeze_then_finetune` does one after the other.
         train_last: How many stages, counted from the head, learn while the rest is frozen.
+        views: How many views of each training image, shifted and mirrored, go through what is frozen; `auto` is as many
+            as there is time for, at most 4. Without `data.augment` there is one.
         lr_decay: The learning rate of a stage as a share of the next one's, so that early stages, which know edges and
             textures already, change least (Howard & Ruder, 2018); `auto` is less than 1 only after a frozen phase.
         lr_multipliers: What the learning rate of a stage is multiplied with instead, by the stage's name; 0 keeps it
@@ -100,6 +102,7 @@ class TransferConfig(_Section):
 
     mode: TransferMode = "scratch"
     train_last: Annotated[int, Field(ge=1, le=1000)] = 1
+    views: Annotated[int, Field(ge=1, le=8)] | Auto = "auto"
     lr_decay: Annotated[float, Field(gt=0, le=1)] | Auto = "auto"
     lr_multipliers: dict[str, Annotated[float, Field(ge=0, le=10)]] = {}
 

@@ -1,4 +1,4 @@
-"""Where the features of a frozen part find room: in memory, in a mapped file on the disk, or nowhere."""
+"""How many features of a frozen part there are, and where they find room: in memory, in a mapped file, or nowhere."""
 
 import math
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from cnnstudio.core.config import Config
 from cnnstudio.core.events import Warned
 from cnnstudio.data.room import disk_room, mapped
 
@@ -17,6 +18,26 @@ _DISK: Final = 0.5  # of what is free
 # Bytes of a feature. A disk that reads 500 MB a second gives the largest one in 2 ms; still larger ones are those of an
 # early boundary, and sooner computed than read.
 _LARGEST_READ: Final = 2**20
+# Views of each training image where they are shifted and mirrored: as many as keep the passes of the frozen part within
+# a budget, for they bring little. The best validation accuracy with one, two and four views was 78.6, 78.3 and 78.3 %
+# on 1,742 pieces of clip art, 67.8, 66.7 and 66.1 % on 180 of them, and 85.0, 84.9 and 85.4 % on 1,000 pieces of
+# clothing (means of 5 seeds).
+_MOST_VIEWS: Final = 4
+_PASSES: Final = {"cpu": 1_000}
+_PASSES_ELSEWHERE: Final = 50_000
+
+
+def views_of(config: Config, images: int, device: str) -> int:
+    """Return how many views of each training image are to go through what is frozen, as configured or by the budget.
+
+    Args:
+        config: The run.
+        images: Training images.
+        device: Type of the device.
+    """
+    if config.transfer.views != "auto":
+        return config.transfer.views
+    return max(1, min(_MOST_VIEWS, _PASSES.get(device, _PASSES_ELSEWHERE) // images))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from cnnstudio.core.events import Phase, Warned
 from cnnstudio.data.augment import Augmentation
 from cnnstudio.data.row_store import RowStore, kept_shape, key_of, open_store
 from cnnstudio.engine.arrival import Arrival
-from cnnstudio.engine.feature_room import FeatureRoom
+from cnnstudio.engine.feature_room import FeatureRoom, views_of
 from cnnstudio.engine.feed import FeatureFeed, Feed, PixelFeed
 from cnnstudio.engine.forms import COMPARED, FORMS, Runner, Subject, fastest, folded
 from cnnstudio.engine.micro_batches import MicroBatches, Part
@@ -31,13 +31,6 @@ _KIND: Final = "features"
 # Images at a time. On the CPU more of them take memory and no less time.
 _BATCH: Final = {"cpu": 16}
 _BATCH_ELSEWHERE: Final = 64
-# Views of each training image where they are shifted and mirrored: as many as keep the passes of the frozen part within
-# a budget, for they bring little. The best validation accuracy with one, two and four views was 78.6, 78.3 and 78.3 %
-# on 1,742 pieces of clip art, 67.8, 66.7 and 66.1 % on 180 of them, and 85.0, 84.9 and 85.4 % on 1,000 pieces of
-# clothing (means of 5 seeds).
-_MOST_VIEWS: Final = 4
-_PASSES: Final = {"cpu": 1_000}
-_PASSES_ELSEWHERE: Final = 50_000
 _AT_ONCE: Final = 64  # rows that are looked up together while images are still being decoded
 _READ_AT_ONCE: Final = 256  # rows of the store, which are in memory twice meanwhile
 _TICK: Final = 0.1  # seconds between two reports of progress
@@ -79,7 +72,12 @@ class _Frozen:
     def feed(self, epochs: int) -> Feed:
         shape = kept_shape(_KIND, self._name, np.float16) or self._shape()
         split, report = self._prepared.split, self._telling.report
-        views = min(self._views, epochs) if self._prepared.config.data.augment else 1
+        config = self._prepared.config
+        views = (
+            min(views_of(config, len(split.train), self._prepared.compute.device.type), epochs)
+            if config.data.augment
+            else 1
+        )
         room = FeatureRoom.of(shape, train=len(split.train), val=len(split.val), views=views, report=report)
         if not room.views:
             return PixelFeed(self._prepared)
@@ -103,11 +101,6 @@ class _Frozen:
             batch=self._prepared.config.data.batch_size,
             seed=self._prepared.config.train.seed,
         )
-
-    @property
-    def _views(self) -> int:
-        passes = _PASSES.get(self._prepared.compute.device.type, _PASSES_ELSEWHERE)
-        return max(1, min(_MOST_VIEWS, passes // len(self._prepared.split.train)))
 
     @cached_property
     def _subject(self) -> Subject:

@@ -25,6 +25,7 @@ from cnnstudio.engine.allocator import given_back
 from cnnstudio.engine.arrival import Coming
 from cnnstudio.engine.depthwise import has_depthwise
 from cnnstudio.engine.device import Compute, resolve
+from cnnstudio.engine.feature_room import views_of
 from cnnstudio.engine.progressive import check_progressive
 from cnnstudio.engine.resume import Checkpoint, same_split
 from cnnstudio.engine.schedule import make_optimizer, peak_lr, training_phases
@@ -179,7 +180,7 @@ def _prepared(
     compute = tuned.compute
     compute.place(network)
     notes = (f"the folder has changed since: {changed}",) if changed else ()
-    final = _resolved(config, side, compute)
+    final = _resolved(config, side, compute, views=views_of(config, len(division.train), compute.device.type))
     step = checkpoint.position.step if checkpoint else 0
     return Prepared(final, store, division, network, compute, mean, std, loaded, tuned, step, notes)
 
@@ -258,13 +259,14 @@ def _read(
         )
 
 
-def _resolved(config: Config, side: int, compute: Compute) -> Config:
+def _resolved(config: Config, side: int, compute: Compute, *, views: int) -> Config:
     model = registry.resolved(config.model)
     resolved: dict[str, object] = {
         "data.folder": str(Path(config.data.folder).absolute()),
         "data.image_size": side,
         "model.batchnorm": model.batchnorm,
         "model.head": model.head,
+        "transfer.views": views,
         "transfer.lr_decay": config.transfer.lr_decay_resolved,
         "train.lr": peak_lr(config),
         "compute.device": str(compute.device),

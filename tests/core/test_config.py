@@ -30,6 +30,7 @@ LEGAL: dict[str, st.SearchStrategy[Any]] = {
     "model.pretrained": st.booleans() | st.text(min_size=1),
     "transfer.mode": st.sampled_from(get_args(fields.TransferMode)),
     "transfer.train_last": st.integers(1, 1000),
+    "transfer.views": st.integers(1, 8) | st.just("auto"),
     "transfer.lr_decay": st.floats(0, 1, exclude_min=True) | st.just("auto"),
     "transfer.lr_multipliers": st.dictionaries(st.text(), st.floats(0, 10), max_size=3),
     "train.epochs": st.integers(1, 100_000),

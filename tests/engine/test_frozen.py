@@ -321,8 +321,18 @@ def test_many_images_are_computed_in_few_views(
     passes: int,
     views: int,
 ) -> None:
-    monkeypatch.setattr("cnnstudio.engine.frozen._PASSES", {"cpu": passes})
-    run(configure(*FROZEN, "data.augment=true", "train.epochs=5"), tmp_path / "run")
+    monkeypatch.setattr("cnnstudio.engine.feature_room._PASSES", {"cpu": passes})
+    told = run(configure(*FROZEN, "data.augment=true", "train.epochs=5"), tmp_path / "run")
+    assert sum(seen) == 48 + (views - 1) * 38 + COMPARED_ONCE + 1
+    assert [each.config.transfer.views for each in told if isinstance(each, RunStarted)] == [views]
+
+
+@pytest.mark.parametrize(("wanted", "views"), [(1, 1), (6, 6), (8, 7)])
+def test_the_user_may_want_more_or_fewer_views(
+    configure: Configure, tmp_path: Path, seen: list[int], wanted: int, views: int
+) -> None:
+    """Seven epochs have no use for an eighth one."""
+    run(configure(*FROZEN, "data.augment=true", "train.epochs=7", f"transfer.views={wanted}"), tmp_path / "run")
     assert sum(seen) == 48 + (views - 1) * 38 + COMPARED_ONCE + 1
 
 

@@ -21,6 +21,7 @@ _RATES: Final = ("auto", "0.1", "0.03", "0.01", "0.003", "0.001", "0.0003", "0.0
 _SCHEDULES: Final = {"onecycle": "one-cycle", "cosine": "cosine", "constant": "constant"}
 _MIXES: Final = {"none": "none", "mixup": "mixup", "cutmix": "CutMix"}
 _DECAYS: Final = {"0": "off", "0.9": "0.9", "0.99": "0.99", "0.999": "0.999", "0.9999": "0.9999"}
+_VIEWS: Final = ("auto", "1", "2", "4", "8")
 _PRECISIONS: Final = {
     "auto": "auto",
     "float32": "float32",
@@ -48,6 +49,8 @@ _TIPS: Final = {
     "over two thirds of the epochs. For networks that learn as a whole.",
     "train.ema": "Decay of a moving average of the weights, which is validated and kept instead of the weights of one "
     "step; the larger the steadier.",
+    "transfer.views": "How many shifted and mirrored views of each training image go through the frozen layers, each "
+    "once. Auto is as many as there is time for; more take longer and may bring a little.",
     "compute.precision": "Arithmetic of convolutions; the weights stay float32. Auto tries what is fastest before runs "
     "that are long enough to gain by it. Depthwise convolutions can stay out of bf16, or products alone be in it.",
     "compute.deterministic": "Deterministic cuDNN and algorithms: the same weights again, but slower.",
@@ -57,7 +60,7 @@ _TIPS: Final = {
 
 
 class TrainingSettings(Card):
-    """The settings under `train` and `compute`; a run that goes on keeps its own."""
+    """The settings under `train` and `compute`, and the views of what is frozen; a run that goes on keeps its own."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__("train.settings", "Training", parent=parent)
@@ -75,6 +78,7 @@ class TrainingSettings(Card):
         self._mix = ComboField("train.mix", "Mixed images", _MIXES)
         self._progressive = Switch("train.progressive", "Small images first", theme)
         self._ema = ComboField("train.ema", "Weight average", _DECAYS)
+        self._views = ComboField("transfer.views", "Views when frozen", {views: views for views in _VIEWS})
         self._precision = ComboField("compute.precision", "Precision", _PRECISIONS)
         self._deterministic = Switch("compute.deterministic", "Deterministic", theme)
         self._isolated = Switch("compute.isolated", "Isolated process", theme)
@@ -82,7 +86,8 @@ class TrainingSettings(Card):
         self._find.setObjectName("train.lr.find")
         self._find.setAccessibleName("Find a learning rate")
         self._find.setProperty("role", "text")
-        self._rare = (self._patience, self._smoothing, self._mix, self._progressive, self._ema, self._isolated)
+        regularising = (self._patience, self._smoothing, self._mix, self._progressive, self._ema)
+        self._rare = (*regularising, self._views, self._isolated)
         self._more = QPushButton()
         self._more.setObjectName("train.settings.more")
         self._more.setCheckable(True)
@@ -126,6 +131,7 @@ class TrainingSettings(Card):
         for choice in (self._optimizer, self._schedule, self._mix, self._precision):
             choice.chosen.connect(partial(session.set_value, choice.objectName()))
         self._lr.chosen.connect(lambda key: session.set_value("train.lr", key if key == "auto" else float(key)))
+        self._views.chosen.connect(lambda key: session.set_value("transfer.views", key if key == "auto" else int(key)))
         self._ema.chosen.connect(lambda key: session.set_value("train.ema", float(key)))
         for switch in (self._progressive, self._deterministic, self._isolated):
             switch.toggled.connect(partial(session.set_value, switch.objectName()))
@@ -182,6 +188,7 @@ class TrainingSettings(Card):
         self._isolated.setChecked(compute.isolated)
         _show_choice(self._lr, "auto" if train.lr == "auto" else f"{train.lr:g}")
         _show_choice(self._ema, f"{train.ema:g}")
+        _show_choice(self._views, str(state.config.transfer.views))
         self._mix.set_value(train.mix)
         self._optimizer.set_value(train.optimizer)
         self._schedule.set_value(train.schedule)

@@ -28,11 +28,25 @@ def panel(qtbot: QtBot, theme: Theme, session: Session) -> TrainingSettings:
     return panel
 
 
+CHOICES = (
+    *("train.lr", "train.optimizer", "train.schedule", "train.mix", "train.ema"),
+    *("transfer.views", "compute.precision"),
+)
+
+
 def shown(panel: TrainingSettings) -> dict[str, object]:
     """Return what all controls show."""
     found: dict[str, object] = {key: child(panel, QSpinBox, key).value() for key in ("train.epochs", "train.patience")}
     found["train.label_smoothing"] = child(panel, NumberField, "train.label_smoothing").value()
-    for key in ("train.lr", "train.optimizer", "train.schedule", "train.mix", "train.ema", "compute.precision"):
+    for key in (
+        "train.lr",
+        "train.optimizer",
+        "train.schedule",
+        "train.mix",
+        "train.ema",
+        "transfer.views",
+        "compute.precision",
+    ):
         found[key] = child(panel, ComboField, key).value()
     for key in ("train.progressive", "compute.deterministic", "compute.isolated"):
         found[key] = child(panel, Switch, key).isChecked()
@@ -49,6 +63,7 @@ DEFAULTS = {
     "train.mix": "none",
     "train.progressive": False,
     "train.ema": "0",
+    "transfer.views": "auto",
     "compute.precision": "auto",
     "compute.deterministic": False,
     "compute.isolated": False,
@@ -69,6 +84,7 @@ def test_the_controls_show_the_configuration(panel: TrainingSettings) -> None:
         ("train.schedule", "cosine", "cosine"),
         ("train.mix", "CutMix", "cutmix"),
         ("train.ema", "0.999", 0.999),
+        ("transfer.views", "8", 8),
         ("compute.precision", "bfloat16", "bfloat16"),
     ],
 )
@@ -77,7 +93,7 @@ def test_a_choice_becomes_a_setting_and_can_be_undone(
 ) -> None:
     choose(panel, key, text)
     assert attrgetter(key)(session.state.config) == value
-    assert shown(panel) == DEFAULTS | {key: f"{value:g}" if isinstance(value, float) else value}
+    assert shown(panel) == DEFAULTS | {key: f"{value:g}" if isinstance(value, float | int) else value}
     session.undo()
     assert shown(panel) == DEFAULTS
     assert session.state.config == Config()
@@ -142,6 +158,7 @@ def test_a_switch_is_two_way(panel: TrainingSettings, session: Session, key: str
         ("train.epochs", 100_000, 100_000),
         ("train.patience", 7000, 7000),
         ("train.ema", 0.995, "0.995"),
+        ("transfer.views", 3, "3"),
         ("train.label_smoothing", 0.45, 0.45),
         ("train.label_smoothing", 0.123, 0.12),
         ("train.optimizer", "sgd", "sgd"),
