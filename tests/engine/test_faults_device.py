@@ -165,9 +165,10 @@ def test_a_state_that_has_diverged_does_not_replace_a_good_one(
     passes = []
 
     def forward(self: Compact, x: Tensor) -> Tensor:
-        if self.training:
-            passes.append(len(x))
-        return really(self, x) * (torch.nan if len(passes) == 7 and self.training else 1)
+        if not self.training or not isinstance(x, Tensor):  # such as what asks whether the images are large enough
+            return really(self, x)
+        passes.append(len(x))
+        return really(self, x) * (torch.nan if len(passes) == 7 else 1)
 
     monkeypatch.setattr(Compact, "forward", forward)
     ended = ending(run(configure(*SMALL), tmp_path / "run"))
