@@ -72,12 +72,8 @@ class _Frozen:
     def feed(self, epochs: int) -> Feed:
         shape = kept_shape(_KIND, self._name, np.float16) or self._shape()
         split, report = self._prepared.split, self._telling.report
-        config = self._prepared.config
-        views = (
-            min(views_of(config, len(split.train), self._prepared.compute.device.type), epochs)
-            if config.data.augment
-            else 1
-        )
+        config, device = self._prepared.config, self._prepared.compute.device.type
+        views = min(views_of(config, len(split.train), device), epochs) if config.data.augment else 1
         room = FeatureRoom.of(shape, train=len(split.train), val=len(split.val), views=views, report=report)
         if not room.views:
             return PixelFeed(self._prepared)
