@@ -74,10 +74,9 @@ def outline(config: Config, classes: int) -> Network:
         InputError: As `create`, but for what concerns the file of weights, which is not read.
     """
     registry.check(config)
-    with torch.device("meta"):
-        network = registry.build(config.model, classes=_PRETRAINED_CLASSES if wanted(config) else classes)
-        if wanted(config):
-            replace_head(network, classes)
+    network = weightless(config.model, classes=_PRETRAINED_CLASSES if wanted(config) else classes)
+    if wanted(config):
+        replace_head(network, classes)
     if isinstance(config.model.pretrained, str):
         network.notes = dict.fromkeys(network.notes, f"new, {classes} classes")
     _freeze(network, config)
@@ -100,7 +99,7 @@ def with_weights(
         config: The run.
         state: Tensors by key.
         words: What they are, for the report.
-        shape: The network for any number of classes, of which only the shapes are looked at.
+        shape: The network for any number of classes, on the meta device; `build` may make the network of it.
         build: Makes the network from `config.model` and `classes`, with weights for what the file does not have.
 
     Returns:

@@ -26,6 +26,7 @@ from cnnstudio.engine.prepare import prepare
 from cnnstudio.engine.resume import random_states
 from cnnstudio.engine.trainer import train
 from cnnstudio.engine.tuning import Subject, Tuned, remembered, tune
+from cnnstudio.engine.tuning_memory import recall
 from cnnstudio.models.create import create
 
 Configure = Callable[..., Config]
@@ -200,6 +201,10 @@ def test_steps_that_take_long_leave_it_to_the_rule(stage: Callable[..., Stage]) 
     assert (found.compute.layout, found.tried) == ("channels_last", ())
     assert found.why == "Not tuned: a step takes too long to try several ways."
     assert times.now < 5
+    kept = recall(tuning._key(subject().config, SIDE, tuning._ways(subject().config, depthwise=False)))
+    assert kept is not None
+    assert (kept.too_slow, kept.tried) == (True, ())
+    assert kept.pace == pytest.approx(1.1)
 
 
 def test_steps_that_took_long_are_known_until_a_run_is_long_enough_to_try_again(stage: Callable[..., Stage]) -> None:
