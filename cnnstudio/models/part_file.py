@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,17 @@ def has_size(path: Path, size: int, *, within: int) -> bool:
         size: Its size in bytes.
         within: How many bytes it may be off.
     """
-    return path.is_file() and path.stat().st_size > 0 and abs(path.stat().st_size - size) <= within
+    found = size_of(path)
+    return found > 0 and abs(found - size) <= within
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, which may get another name at any moment; 0 where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
 
 def sha256(path: Path, check: Callable[[], None]) -> str:

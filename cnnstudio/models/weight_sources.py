@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cnnstudio.models.part_file import has_size, part_path
+from cnnstudio.models.part_file import has_size, part_path, size_of
 
 _SERVER: Final = "https://download.pytorch.org/models/"
 _MEBI: Final = 2**20
@@ -112,8 +112,7 @@ def available(source: WeightSource, *, folder: Path | None = None) -> Path | Non
 
 def begun(source: WeightSource, *, folder: Path | None = None) -> int:
     """Return how many bytes of an incomplete download are there, to go on from."""
-    part = part_path(_path(source, folder))
-    return part.stat().st_size if part.is_file() else 0
+    return size_of(part_path(_path(source, folder)))
 
 
 def obtain(

@@ -159,6 +159,16 @@ def test_an_incomplete_download_is_known(
     assert [each.name for each in folder.iterdir()] == [source.filename]
 
 
+def test_a_download_that_ends_while_somebody_looks_is_none_to_go_on_from(
+    weights: tuple[WeightSource, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window looks many times a second: between two questions the file may have got its final name."""
+    source, _ = weights
+    monkeypatch.setattr(Path, "is_file", lambda _: True)  # as it was a moment ago
+    assert begun(source, folder=tmp_path / "folder") == 0
+    assert available(source, folder=tmp_path / "folder") is None
+
+
 def test_a_truncated_file_is_not_available(weights: tuple[WeightSource, bytes], tmp_path: Path) -> None:
     source, file = weights
     for content in (b"", file[:-2000]):
